@@ -1,0 +1,72 @@
+/*
+ * What one `rasvm run` was asked to build. Filled by cli/ from the command line and the config file,
+ * read by arm64/ and never changed once the machine is built. Strings are owned by whoever filled
+ * it and outlive the machine.
+ */
+#ifndef ARM64_CONFIG_H
+#define ARM64_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arm64/board.h"
+#include "hypercall/fault.h"
+#include "lib/mem.h"
+
+enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NONE };
+enum irqchip_choice { IRQCHIP_AUTO, IRQCHIP_GICV2, IRQCHIP_GICV2M, IRQCHIP_GICV3, IRQCHIP_GICV3_ITS };
+enum on_reset { ON_RESET_REBOOT, ON_RESET_EXIT };
+enum on_panic { ON_PANIC_EXIT, ON_PANIC_CONTINUE };
+enum all_off { ALL_OFF_EXIT, ALL_OFF_WAIT };
+enum psci_owner { PSCI_USER, PSCI_KERNEL };
+enum smccc_action { SMCCC_ACT_KERNEL, SMCCC_ACT_DENY, SMCCC_ACT_LOG };
+/* A CPU feature the guest sees: as the host has it, or not at all. */
+enum feature { FEATURE_AUTO, FEATURE_ON, FEATURE_OFF };
+
+/* --smccc: function ids [base, base + count) and who answers them. LOG: forwarded to rasvm, traced
+ * and answered NOT_SUPPORTED. */
+struct smccc_range {
+	uint32_t base, count;
+	enum smccc_action action;
+};
+#define CONFIG_MAX_SMCCC_RANGES 16
+
+struct run_config {
+	const char *kernel, *initrd, *params; /* params: kernel command line or NULL */
+	bool flat;
+	unsigned cpus;
+	uint64_t ram_bytes;
+	const char *name; /* guest name or NULL */
+
+	enum mem_backing backing;
+	const char *backing_path;
+	enum irqchip_choice irqchip;
+	enum feature sve, pauth, pmu, pvtime;
+	unsigned sve_max_vl; /* bits; 0: the host's */
+	bool kaslr_seed_given;
+	uint64_t kaslr_seed;
+	const char *vcpu_affinity; /* host CPU list or NULL, e.g. "0-3,7" */
+	bool cpuidle;		   /* describe PSCI power states in the DT */
+
+	enum console_kind console;
+	const char *console_path; /* CONSOLE_FILE */
+
+	enum psci_owner psci;
+	uint32_t psci_version;
+	bool psci_on_pending;
+	struct fault_table faults; /* --psci-fail, --psci-delay */
+	struct smccc_range smccc[CONFIG_MAX_SMCCC_RANGES];
+	unsigned nsmccc;
+
+	enum on_reset on_reset;
+	enum on_panic on_panic;
+	enum all_off all_off;
+	uint64_t timeout_ns; /* 0: none */
+
+	const char *trace_path;	   /* --trace FILE or NULL */
+	const char *dump_dtb_path; /* --dump-dtb FILE or NULL */
+	bool stats;
+	bool dry_run;
+};
+
+#endif

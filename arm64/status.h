@@ -1,0 +1,28 @@
+/* Exit statuses of `rasvm run`: part of the command's interface, see docs/rasvm.1 "EXIT STATUS". */
+#ifndef ARM64_STATUS_H
+#define ARM64_STATUS_H
+
+enum exit_status {
+	STATUS_POWEROFF = 0,	/* the guest powered off */
+	STATUS_INTERNAL = 1,	/* rasvm itself failed (out of memory, a bug) */
+	STATUS_USAGE = 2,	/* bad option, value or file; nothing was started */
+	STATUS_HOST_KVM = 3,	/* KVM is missing, lacks something needed, or failed while running */
+	STATUS_RESET = 4,	/* the guest reset and --on-reset=exit */
+	STATUS_PANIC = 5,	/* the guest's kernel panicked */
+	STATUS_TIMEOUT = 6,	/* --timeout passed */
+	STATUS_HIBERNATE = 7,	/* the guest powered off after saving its memory (SYSTEM_OFF2) */
+	STATUS_ALL_OFF = 8,	/* every PE is off: nothing can run any more */
+	STATUS_INTERRUPTED = 9, /* stopped by a signal or by Ctrl-a x */
+};
+
+struct status_row {
+	enum exit_status status;
+	const char *name;
+	const char *text;
+};
+
+/* All statuses, for the man page and messages. */
+extern const struct status_row status_table[];
+extern const unsigned status_table_rows;
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Guest RAM: one contiguous range of guest physical addresses and the host mapping behind it.
+ * A guest address becomes a pointer only through mem_ptr(), and never without a length.
+ */
+#ifndef LIB_MEM_H
+#define LIB_MEM_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "lib/types.h"
+
+enum mem_backing { MEM_ANON, MEM_MEMFD, MEM_HUGETLBFS, MEM_FILE };
+
+struct mem {
+	gpa_t base;     /* first guest physical address */
+	uint64_t size;  /* bytes */
+	uint8_t *hva;   /* host mapping of `base`; 2 MiB aligned */
+	void *map;      /* what mmap returned, for munmap */
+	size_t map_len; /* bytes */
+	int fd;         /* backing file or -1 */
+	enum mem_backing backing;
+};
+
+/* Map `size` bytes of guest RAM at guest address `base`. `path` is the directory (MEM_HUGETLBFS) or
+ * the file (MEM_FILE) and else ignored. Nothing is touched, so nothing is allocated yet.
+ * 0, or -errno with `err` written. */
+int mem_map(struct mem *m, gpa_t base, uint64_t size, enum mem_backing backing, const char *path,
+	    struct err *err) __attribute__((warn_unused_result));
+
+/* Give the mapping back. Safe on a zeroed struct. */
+void mem_unmap(struct mem *m);
+
+/* Drop the contents: every byte reads 0 afterwards and the host gets its pages back.
+ * 0, or -errno with `err` written. */
+int mem_clear(struct mem *m, struct err *err) __attribute__((warn_unused_result));
+
+/* True if [at, at + len) lies inside guest RAM. An empty range is inside if its address is. */
+bool mem_contains(const struct mem *m, gpa_t at, uint64_t len);
+
+/* The host address of [at, at + len), or NULL if any byte of it is outside guest RAM. */
+void *mem_ptr(const struct mem *m, gpa_t at, uint64_t len) __attribute__((warn_unused_result));
+
+#endif
