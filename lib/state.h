@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 struct state_field {
-	uint16_t id;	/* never reused within one struct; 0 ends the table */
-	uint16_t size;	/* bytes of one element: 1, 2, 4 or 8 */
+	uint16_t id;    /* never reused within one struct; 0 ends the table */
+	uint16_t size;  /* bytes of one element: 1, 2, 4 or 8 */
 	uint32_t count; /* elements */
-	size_t offset;	/* in the state struct */
+	size_t offset;  /* in the state struct */
 	const char *name;
 };
 
