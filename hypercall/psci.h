@@ -48,13 +48,14 @@ struct psci_entry {
 };
 
 #define PSCI_MAX_POWER_STATES 4
+#define PSCI_MAX_PES          512
 
 struct psci_pe {
 	uint64_t mpidr; /* Aff3.Aff2.Aff1.Aff0 in MPIDR_EL1 positions, all other bits 0 */
 	enum psci_power power;
 	enum psci_suspend suspend;
-	bool frozen; /* OFF by CPU_FREEZE */
-	bool fresh;  /* ON, but psci_take_on() has not handed `entry` out yet */
+	bool frozen;            /* OFF by CPU_FREEZE */
+	bool fresh;             /* ON, but psci_take_on() has not handed `entry` out yet */
 	unsigned suspend_state; /* row of the power state table, while suspended */
 	uint64_t suspended_at_ns;
 	struct psci_entry entry;
@@ -69,21 +70,21 @@ struct psci_ops {
 };
 
 struct psci_config {
-	uint32_t version;  /* PSCI_VERSION_x_y presented to the guest */
-	bool on_pending;   /* CPU_ON leaves the target ON_PENDING until its thread starts it */
-	unsigned npe;	   /* 1..512 */
-	unsigned boot_pe;  /* index of the PE that starts at reset */
-	gpa_t ram_base;	   /* entry points must lie in [ram_base, ram_base + ram_bytes) */
+	uint32_t version; /* PSCI_VERSION_x_y presented to the guest */
+	bool on_pending;  /* CPU_ON leaves the target ON_PENDING until its thread starts it */
+	unsigned npe;     /* 1..PSCI_MAX_PES */
+	unsigned boot_pe; /* index of the PE that starts at reset */
+	gpa_t ram_base;   /* entry points must lie in [ram_base, ram_base + ram_bytes) */
 	uint64_t ram_bytes;
-	const struct psci_ops *ops;
-	void *world; /* passed to ops */
-	struct fault_table *faults; /* injected firmware faults or NULL; must outlive the struct psci */
+	const struct psci_ops *ops; /* NULL: nobody to wake */
+	void *world;                /* passed to ops */
+	struct fault_table *faults; /* or NULL; outlives the struct psci */
 };
 
 struct psci {
 	struct psci_config config;
-	struct psci_pe *pe; /* npe of them, owned by the caller of psci_init() */
-	bool osi;	    /* OS-initiated suspend mode */
+	struct psci_pe *pe;        /* npe of them, owned by the caller of psci_init() */
+	bool osi;                  /* OS-initiated suspend mode */
 	bool suspended_since_mode; /* a CPU_SUSPEND was made since boot or the last mode change */
 	bool mem_protect;
 };
@@ -132,8 +133,8 @@ const char *psci_error_name(int64_t code);
 /* An idle state of the machine, for the DT's idle-states node and PSCI_STAT_*. Rows 0..n-1. */
 struct psci_power_state {
 	const char *name;
-	uint32_t power_state; /* CPU_SUSPEND's argument, extended or original format as FEATURES says */
-	unsigned level;	      /* highest affinity level that powers down */
+	uint32_t power_state; /* CPU_SUSPEND's argument, in the original format */
+	unsigned level;       /* highest affinity level that powers down */
 	bool powerdown;
 	uint32_t entry_latency_us, exit_latency_us, min_residency_us;
 };

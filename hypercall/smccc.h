@@ -1,6 +1,6 @@
 /*
  * One SMCCC call as the firmware sees it, and the tables that say which calls exist.
- * Pure: no register is read or written here; arm64/fw.c fetches the arguments and stores the result.
+ * Pure: no register is read or written here; arm64/fw.c fetches arguments and stores the result.
  *
  * Source: Arm DEN0028 (SMC Calling Convention), as used by DEN0022F.b (PSCI) and DEN0054C (SDEI).
  */
@@ -25,23 +25,24 @@ enum smccc_conduit { SMCCC_HVC, SMCCC_SMC };
 
 /* What the PE that made the call does next. */
 enum fw_result {
-	FW_RETURN,	  /* x0 = call->ret, go on after the call */
-	FW_PE_OFF,	  /* the PE is OFF: wait for psci_take_on() */
-	FW_PE_SUSPEND,	  /* wait for a wake event, then psci_wake() */
-	FW_SYSTEM_OFF,	  /* the machine powers off */
+	FW_RETURN,        /* x0 = call->ret, go on after the call */
+	FW_PE_OFF,        /* the PE is OFF: wait for psci_take_on() */
+	FW_PE_SUSPEND,    /* wait for a wake event, then psci_wake() */
+	FW_SYSTEM_OFF,    /* the machine powers off */
 	FW_HIBERNATE_OFF, /* the machine powers off, its memory was saved by the guest */
 	FW_SYSTEM_RESET,  /* the machine resets */
-	FW_WARM_RESET,	  /* the machine resets, RAM is preserved */
+	FW_WARM_RESET,    /* the machine resets, RAM is preserved */
 };
 
 struct smccc {
 	uint32_t fid;
 	enum smccc_conduit conduit;
-	unsigned pe;		      /* index of the calling PE */
-	bool big_endian;	      /* SCTLR_EL1.EE of the caller; valid for FW_CALL_ENTRY rows only */
-	uint64_t now_ns;	      /* CLOCK_MONOTONIC when the call was made */
+	unsigned nargs;  /* how many of arg[] were fetched */
+	unsigned pe;     /* index of the calling PE */
+	bool big_endian; /* SCTLR_EL1.EE of the caller; valid for FW_CALL_ENTRY rows only */
+	uint64_t now_ns; /* CLOCK_MONOTONIC when the call was made */
 	uint64_t arg[SMCCC_MAX_ARGS]; /* x1...; as many as the row says, 32 bits wide for SMC32 */
-	int64_t ret;		      /* x0 for FW_RETURN; errors are negative in all 64 bits */
+	int64_t ret;                  /* x0 for FW_RETURN; errors are negative in all 64 bits */
 };
 
 /* The call records an address at which a PE will start, so the caller's endianness is needed. */
@@ -52,7 +53,7 @@ typedef enum fw_result fw_fn(struct fw_locked, void *self, struct smccc *);
 /* One row of a service's function table; rows are sorted by fid. */
 struct fw_call {
 	uint32_t fid;
-	uint32_t since; /* first version of the service that has it, in the service's own encoding */
+	uint32_t since; /* first version of the service that has it, encoded as its own */
 	const char *name;
 	uint8_t nargs;
 	uint8_t flags;
