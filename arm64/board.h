@@ -55,22 +55,24 @@ enum board_id {
 
 struct board_block {
 	const char *name;
-	uint64_t base;	  /* GPA */
-	uint64_t size;	  /* bytes; 0: not in this machine */
-	uint32_t intid;	  /* first interrupt or INTID_NONE */
+	uint64_t base;    /* GPA */
+	uint64_t size;    /* bytes; 0: not in this machine */
+	uint32_t intid;   /* first interrupt or INTID_NONE */
 	uint32_t nintids; /* how many in a row */
+	bool reserved;    /* addresses kept free for a device this machine does not have */
 };
 
 struct board_config {
-	unsigned ncpus;	    /* 1..BOARD_MAX_CPUS */
+	unsigned ncpus;     /* 1..BOARD_MAX_CPUS */
 	uint64_t ram_bytes; /* multiple of 4 KiB */
 	enum board_gic gic;
 	bool pmu;
 	bool pvtime;
-	bool idle_states;   /* describe the PSCI power states to the guest's cpuidle */
+	bool idle_states; /* describe the PSCI power states to the guest's cpuidle */
 	uint32_t psci_version;
-	unsigned ipa_bits;  /* width of a guest physical address */
-	const uint64_t *mpidr; /* MPIDR affinity of each CPU, ncpus of them; must outlive the board */
+	unsigned ipa_bits; /* width of a guest physical address */
+	const uint64_t
+		*mpidr; /* MPIDR affinity of each CPU, ncpus of them; must outlive the board */
 };
 
 struct board {
@@ -82,7 +84,8 @@ struct board {
 int board_layout(struct board *board, const struct board_config *config, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* MPIDR affinity bits KVM gives vCPU `index` by default: Aff0 = index[3:0], Aff1 = index[11:4]. */
+/* MPIDR affinity bits KVM gives vCPU `index` by default: Aff0 = index[3:0], Aff1 = index[11:4],
+ * Aff2 = index[19:12]. 16 CPUs a cluster, because a GICv3 SGI addresses 16 values of Aff0. */
 uint64_t board_default_mpidr(unsigned index);
 
 const char *board_gic_name(enum board_gic gic);

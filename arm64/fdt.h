@@ -11,10 +11,10 @@
 #define FDT_MAX_BYTES MIB(2) /* limit of the arm64 boot protocol (booting.rst, section 2) */
 
 struct fdt_params {
-	const char *cmdline;	/* /chosen/bootargs */
-	gpa_t initrd_start;	/* initrd range, [start, end); equal: no initrd */
+	const char *cmdline; /* /chosen/bootargs */
+	gpa_t initrd_start;  /* initrd range, [start, end); equal: no initrd */
 	gpa_t initrd_end;
-	uint64_t kaslr_seed;	/* 0: no property */
+	uint64_t kaslr_seed;     /* 0: no property */
 	const uint8_t *rng_seed; /* /chosen/rng-seed or NULL */
 	size_t rng_seed_bytes;
 };

@@ -3,15 +3,15 @@
 #define ARM64_STATUS_H
 
 enum exit_status {
-	STATUS_POWEROFF = 0,	/* the guest powered off */
-	STATUS_INTERNAL = 1,	/* rasvm itself failed (out of memory, a bug) */
-	STATUS_USAGE = 2,	/* bad option, value or file; nothing was started */
-	STATUS_HOST_KVM = 3,	/* KVM is missing, lacks something needed, or failed while running */
-	STATUS_RESET = 4,	/* the guest reset and --on-reset=exit */
-	STATUS_PANIC = 5,	/* the guest's kernel panicked */
-	STATUS_TIMEOUT = 6,	/* --timeout passed */
-	STATUS_HIBERNATE = 7,	/* the guest powered off after saving its memory (SYSTEM_OFF2) */
-	STATUS_ALL_OFF = 8,	/* every PE is off: nothing can run any more */
+	STATUS_POWEROFF = 0,  /* the guest powered off */
+	STATUS_INTERNAL = 1,  /* rasvm itself failed (out of memory, a bug) */
+	STATUS_USAGE = 2,     /* bad option, value or file; nothing was started */
+	STATUS_HOST_KVM = 3,  /* KVM is missing, lacks something needed, or failed while running */
+	STATUS_RESET = 4,     /* the guest reset and --on-reset=exit */
+	STATUS_PANIC = 5,     /* the guest's kernel panicked */
+	STATUS_TIMEOUT = 6,   /* --timeout passed */
+	STATUS_HIBERNATE = 7, /* the guest powered off after saving its memory (SYSTEM_OFF2) */
+	STATUS_ALL_OFF = 8,   /* every PE is off: nothing can run any more */
 	STATUS_INTERRUPTED = 9, /* stopped by a signal or by Ctrl-a x */
 };
 

@@ -53,4 +53,25 @@ struct device {
 	pthread_mutex_t lock; /* leaf lock */
 };
 
+/* For the _init() function of a device. */
+static inline void device_init(struct device *dev, const struct device_ops *ops, gpa_t base,
+			       uint64_t size)
+{
+	dev->ops = ops;
+	dev->base = base;
+	dev->size = size;
+	pthread_mutex_init(&dev->lock, NULL);
+}
+
+/* The leaf lock: nothing else is locked while it is held. Not recursive. */
+static inline void device_lock(struct device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+}
+
+static inline void device_unlock(struct device *dev)
+{
+	pthread_mutex_unlock(&dev->lock);
+}
+
 #endif

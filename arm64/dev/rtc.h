@@ -13,15 +13,15 @@
 
 struct rtc_ops {
 	uint64_t (*now_ns)(void *world); /* host CLOCK_REALTIME */
-	/* Call rtc_tick() when now_ns() reaches deadline_ns; UINT64_MAX: no call wanted. Leaf lock
-	 * held. */
+	/* Call rtc_tick() when now_ns() reaches deadline_ns; UINT64_MAX: no call wanted. Replaces
+	 * the deadline given before. Leaf lock held. */
 	void (*set_alarm)(void *world, uint64_t deadline_ns);
 };
 
 struct rtc_state {
 	int64_t offset_s; /* guest time minus host time, seconds */
+	int64_t alarm_s;  /* guest time, not cut to 32 bits, of the next match */
 	uint32_t match, load, imsc, ris;
-	uint32_t enabled, pad;
 };
 
 struct rtc {
@@ -30,8 +30,10 @@ struct rtc {
 	struct irq_line irq;
 	const struct rtc_ops *ops;
 	void *world;
+	bool level; /* of irq, as last driven */
 };
 
+/* The guest's clock starts at the host's time. Drives neither interrupt nor alarm. */
 void rtc_init(struct rtc *rtc, gpa_t base, struct irq_line irq, const struct rtc_ops *ops,
 	      void *world);
 

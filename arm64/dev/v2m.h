@@ -12,7 +12,7 @@
 #define V2M_BLOCK_BYTES 0x1000
 
 struct v2m {
-	struct device dev; /* first */
+	struct device dev;   /* first */
 	struct irq_line irq; /* intid: first SPI of the frame */
 	uint32_t nspis;
 };

@@ -1,0 +1,21 @@
+/* See status.h. The texts end the last line `rasvm run` prints and fill the man page's table. */
+#include "arm64/status.h"
+
+#include "lib/types.h"
+
+const struct status_row status_table[] = {
+	/* clang-format off */
+	{ STATUS_POWEROFF,    "poweroff",    "the guest powered off" },
+	{ STATUS_INTERNAL,    "internal",    "rasvm itself failed: out of memory, or a bug" },
+	{ STATUS_USAGE,       "usage",       "bad option, value or file; nothing was started" },
+	{ STATUS_HOST_KVM,    "host-kvm",    "KVM is missing, lacks something needed, or failed" },
+	{ STATUS_RESET,       "reset",       "the guest reset and --on-reset=exit was given" },
+	{ STATUS_PANIC,       "panic",       "the guest's kernel panicked" },
+	{ STATUS_TIMEOUT,     "timeout",     "the time given with --timeout passed" },
+	{ STATUS_HIBERNATE,   "hibernate",   "the guest powered off after saving its memory" },
+	{ STATUS_ALL_OFF,     "all-off",     "every CPU is off: nothing can run any more" },
+	{ STATUS_INTERRUPTED, "interrupted", "stopped by a signal or by Ctrl-a x" },
+	/* clang-format on */
+};
+
+const unsigned status_table_rows = ARRAY_SIZE(status_table);
