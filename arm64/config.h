@@ -11,25 +11,25 @@
 
 #include "arm64/board.h"
 #include "hypercall/fault.h"
+#include "hypercall/smccc_filter.h"
 #include "lib/mem.h"
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NONE };
-enum irqchip_choice { IRQCHIP_AUTO, IRQCHIP_GICV2, IRQCHIP_GICV2M, IRQCHIP_GICV3, IRQCHIP_GICV3_ITS };
+enum irqchip_choice {
+	IRQCHIP_AUTO,
+	IRQCHIP_GICV2,
+	IRQCHIP_GICV2M,
+	IRQCHIP_GICV3,
+	IRQCHIP_GICV3_ITS
+};
 enum on_reset { ON_RESET_REBOOT, ON_RESET_EXIT };
 enum on_panic { ON_PANIC_EXIT, ON_PANIC_CONTINUE };
 enum all_off { ALL_OFF_EXIT, ALL_OFF_WAIT };
 enum psci_owner { PSCI_USER, PSCI_KERNEL };
-enum smccc_action { SMCCC_ACT_KERNEL, SMCCC_ACT_DENY, SMCCC_ACT_LOG };
 /* A CPU feature the guest sees: as the host has it, or not at all. */
 enum feature { FEATURE_AUTO, FEATURE_ON, FEATURE_OFF };
 
-/* --smccc: function ids [base, base + count) and who answers them. LOG: forwarded to rasvm, traced
- * and answered NOT_SUPPORTED. */
-struct smccc_range {
-	uint32_t base, count;
-	enum smccc_action action;
-};
-#define CONFIG_MAX_SMCCC_RANGES 16
+#define CONFIG_MAX_SMCCC_RANGES SMCCC_FILTER_MAX_RANGES
 
 struct run_config {
 	const char *kernel, *initrd, *params; /* params: kernel command line or NULL */
@@ -46,13 +46,14 @@ struct run_config {
 	bool kaslr_seed_given;
 	uint64_t kaslr_seed;
 	const char *vcpu_affinity; /* host CPU list or NULL, e.g. "0-3,7" */
-	bool cpuidle;		   /* describe PSCI power states in the DT */
+	bool cpuidle;              /* describe PSCI power states in the DT */
 
 	enum console_kind console;
 	const char *console_path; /* CONSOLE_FILE */
 
 	enum psci_owner psci;
 	uint32_t psci_version;
+	bool psci_version_given; /* by the user; else psci_version is the default */
 	bool psci_on_pending;
 	struct fault_table faults; /* --psci-fail, --psci-delay */
 	struct smccc_range smccc[CONFIG_MAX_SMCCC_RANGES];
@@ -63,7 +64,7 @@ struct run_config {
 	enum all_off all_off;
 	uint64_t timeout_ns; /* 0: none */
 
-	const char *trace_path;	   /* --trace FILE or NULL */
+	const char *trace_path;    /* --trace FILE or NULL */
 	const char *dump_dtb_path; /* --dump-dtb FILE or NULL */
 	bool stats;
 	bool dry_run;

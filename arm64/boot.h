@@ -1,0 +1,13 @@
+/*
+ * Putting kernel, initrd and device tree into RAM, at the start and at every reset.
+ */
+#ifndef ARM64_BOOT_H
+#define ARM64_BOOT_H
+
+#include "arm64/vm.h"
+
+/* Load everything and set vm->boot_entry. 0; -EINVAL or -errno with `err` written: a file is bad
+ * or does not fit (the user's to solve). Main thread, no vCPU runs. */
+int boot_load(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+#endif

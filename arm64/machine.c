@@ -1,0 +1,547 @@
+/*
+ * The life of a machine: what is built once, what is built at each reset, what ends it, what comes
+ * back to the shell. machine_build() is the data sheet in code.
+ */
+#include "arm64/machine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "arm64/boot.h"
+#include "arm64/gic.h"
+#include "arm64/image.h"
+#include "arm64/stats.h"
+#include "arm64/vm.h"
+#include "lib/clock.h"
+#include "lib/cpulist.h"
+#include "lib/tty.h"
+
+#define PANIC_GRACE_NS (UINT64_C(200) * NS_PER_MS)
+
+/* ---- checks before anything exists ---- */
+
+int config_check(const struct run_config *c, struct err *err)
+{
+	uint64_t bytes;
+	cpu_set_t set;
+	int r;
+
+	if (!c->kernel)
+		return err_set(err, -EINVAL, "--kernel is missing: name the guest's kernel file");
+	r = image_file_size("--kernel", c->kernel, &bytes, err);
+	if (r == 0 && c->initrd)
+		r = image_file_size("--initrd", c->initrd, &bytes, err);
+	if (r == 0 && c->vcpu_affinity)
+		r = cpulist_parse(c->vcpu_affinity, &set, err);
+	return r;
+}
+
+/* ---- what ends the guest ---- */
+
+static void on_quit(void *world)
+{
+	vm_report(world, VM_INTERRUPTED);
+}
+
+static void arm_timer(int fd, uint64_t delay_ns)
+{
+	struct itimerspec when = { .it_value = clock_timespec(delay_ns) };
+
+	timerfd_settime(fd, 0, &when, NULL);
+}
+
+static void on_panic(void *world, bool final)
+{
+	struct vm *vm = world;
+
+	atomic_store(&vm->panic_seen, true);
+	/* The kernel has printed its last line; what is still in the UART gets time to come out. */
+	if (final && vm->config->on_panic == ON_PANIC_EXIT)
+		arm_timer(vm->panic_fd, PANIC_GRACE_NS);
+}
+
+static const struct console_ops console_ops = { .quit = on_quit, .panic = on_panic };
+
+static void on_panic_grace(void *arg, uint32_t events)
+{
+	(void)events;
+	vm_report(arg, VM_PANIC);
+}
+
+static void on_timeout(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+
+	(void)events;
+	log_error("--timeout: the guest still ran after %.1f s",
+		  (double)vm->config->timeout_ns / (double)NS_PER_SEC);
+	vm_report(vm, VM_TIMEOUT);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(vm->signal_fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGCONT) {
+		tty_continue();
+		return;
+	}
+	/* The machine has no power button yet, so a request to stop is carried out at once. */
+	log_info("signal %u: stopping the guest", si.ssi_signo);
+	vm_report(vm, VM_INTERRUPTED);
+}
+
+/* ---- the real time clock's view of the host ---- */
+
+static uint64_t rtc_now_ns(void *world)
+{
+	(void)world;
+	return clock_ns(CLOCK_REALTIME);
+}
+
+static void rtc_set_alarm(void *world, uint64_t deadline_ns)
+{
+	struct vm *vm = world;
+	struct itimerspec when = { 0 };
+
+	if (deadline_ns != UINT64_MAX)
+		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
+	timerfd_settime(vm->rtc_timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static const struct rtc_ops rtc_ops = { .now_ns = rtc_now_ns, .set_alarm = rtc_set_alarm };
+
+static void on_rtc_alarm(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t expired;
+
+	(void)events;
+	if (read(vm->rtc_timer_fd, &expired, sizeof(expired)) <= 0)
+		return;
+	pthread_mutex_lock(&vm->rtc.dev.lock);
+	rtc_tick(&vm->rtc);
+	pthread_mutex_unlock(&vm->rtc.dev.lock);
+}
+
+/* ---- building ---- */
+
+static bool feature_wanted(enum feature wanted, bool available)
+{
+	return available && wanted != FEATURE_OFF;
+}
+
+static int feature_check(const char *option, enum feature wanted, bool available, struct err *err)
+{
+	if (wanted != FEATURE_ON || available)
+		return 0;
+	return err_set(err, -EOPNOTSUPP, "%s: this host's KVM does not offer it", option);
+}
+
+/* RAM's last byte must have an address the guest can form. */
+static unsigned choose_ipa_bits(const struct host_caps *caps, uint64_t ram_bytes)
+{
+	unsigned bits = caps->ipa_bits < 40 ? caps->ipa_bits : 40;
+
+	while (bits < caps->ipa_bits && (UINT64_C(1) << bits) - BOARD_RAM_BASE < ram_bytes)
+		bits++;
+	return bits;
+}
+
+static int lay_out(struct vm *vm, struct err *err)
+{
+	const struct run_config *c = vm->config;
+	struct board_config board = {
+		.ncpus = c->cpus,
+		.ram_bytes = c->ram_bytes,
+		.pmu = feature_wanted(c->pmu, vm->caps.pmu),
+		.pvtime = feature_wanted(c->pvtime, vm->caps.pvtime),
+		.idle_states = c->cpuidle && c->psci == PSCI_USER,
+		.psci_version = c->psci_version,
+		.ipa_bits = choose_ipa_bits(&vm->caps, c->ram_bytes),
+		.mpidr = vm->mpidr,
+	};
+	int r = gic_choose(&vm->caps, c->irqchip, &board.gic, err);
+
+	if (r == 0)
+		r = feature_check("--pmu", c->pmu, vm->caps.pmu, err);
+	if (r == 0)
+		r = feature_check("--sve", c->sve, vm->caps.sve, err);
+	if (r == 0 && c->sve_max_vl)
+		r = feature_check("--sve-max-vl", FEATURE_ON, vm->caps.sve, err);
+	if (r == 0)
+		r = feature_check("--pauth", c->pauth, vm->caps.pauth, err);
+	if (r)
+		return r;
+	if (c->cpus > vm->caps.max_vcpus)
+		return err_set(err, -EINVAL, "--cpus %u: this host's KVM takes at most %u", c->cpus,
+			       vm->caps.max_vcpus);
+	for (unsigned i = 0; i < c->cpus && i < BOARD_MAX_CPUS; i++)
+		vm->mpidr[i] = board_default_mpidr(i);
+	return board_layout(&vm->board, &board, err);
+}
+
+static struct irq_line line(struct vm *vm, uint32_t intid)
+{
+	return (struct irq_line){ .set = vm_irq_set, .world = vm, .intid = intid };
+}
+
+static int add_devices(struct vm *vm, struct err *err)
+{
+	const struct board_block *b = vm->board.block;
+	int r;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(vm->uart); i++) {
+		const struct board_block *u = &b[BOARD_UART0 + i];
+
+		uart_init(&vm->uart[i], gpa(u->base), line(vm, u->intid),
+			  i == 0 ? &console_uart_ops : NULL, &vm->console);
+		r = bus_add(&vm->bus, &vm->uart[i].dev, err);
+		if (r)
+			return r;
+	}
+	rtc_init(&vm->rtc, gpa(b[BOARD_RTC].base), line(vm, b[BOARD_RTC].intid), &rtc_ops, vm);
+	r = bus_add(&vm->bus, &vm->rtc.dev, err);
+	if (r == 0 && b[BOARD_GIC_V2M].size) {
+		v2m_init(&vm->v2m, gpa(b[BOARD_GIC_V2M].base), line(vm, b[BOARD_GIC_V2M].intid),
+			 b[BOARD_GIC_V2M].nintids);
+		r = bus_add(&vm->bus, &vm->v2m.dev, err);
+	}
+	bus_freeze(&vm->bus);
+	return r;
+}
+
+static int pin_vcpus(struct vm *vm, struct err *err)
+{
+	cpu_set_t set;
+	int r;
+
+	if (!vm->config->vcpu_affinity)
+		return 0;
+	r = cpulist_parse(vm->config->vcpu_affinity, &set, err);
+	/* vCPU threads inherit it; the main thread mostly sleeps. */
+	if (r == 0 && sched_setaffinity(0, sizeof(set), &set) < 0)
+		r = err_set(err, -errno, "--vcpu-affinity %s: %s", vm->config->vcpu_affinity,
+			    strerror(errno));
+	return r;
+}
+
+static void on_event(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events; /* the main loop looks at vm->event itself */
+}
+
+static void ignore(int sig)
+{
+	(void)sig; /* its arrival ends KVM_RUN; nothing more is wanted */
+}
+
+/* Signals that stop the guest come as events; the kick only interrupts; a reader that goes away is
+ * an error of write(2). */
+static int take_signals(struct vm *vm)
+{
+	struct sigaction kick = { .sa_handler = ignore };
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGRTMIN, &kick, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGCONT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	vm->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return vm->signal_fd < 0 ? -errno : 0;
+}
+
+static int open_timers(struct vm *vm)
+{
+	vm->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	vm->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	vm->panic_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	vm->rtc_timer_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (vm->event_fd < 0 || vm->timeout_fd < 0 || vm->panic_fd < 0 || vm->rtc_timer_fd < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_events(struct vm *vm, struct err *err)
+{
+	int r = loop_init(&vm->loop, err);
+
+	if (r)
+		return r;
+	r = take_signals(vm);
+	if (r == 0)
+		r = open_timers(vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->signal_fd, EPOLLIN, on_signal, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->event_fd, EPOLLIN, on_event, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->timeout_fd, EPOLLIN, on_timeout, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->panic_fd, EPOLLIN, on_panic_grace, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->rtc_timer_fd, EPOLLIN, on_rtc_alarm, vm);
+	if (r)
+		return err_set(err, r, "cannot set up the event loop: %s", strerror(-r));
+	return 0;
+}
+
+static struct vm *machine_alloc(const struct run_config *config)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return NULL;
+	vm->config = config;
+	vm->kvm_fd = vm->vm_fd = vm->gic_fd = vm->its_fd = -1;
+	vm->signal_fd = vm->timeout_fd = vm->panic_fd = vm->event_fd = vm->rtc_timer_fd = -1;
+	vm->loop.epoll_fd = -1;
+	vm->trace.fd = -1;
+	vm->mem.fd = -1;
+	pthread_mutex_init(&vm->fw.mutex, NULL);
+	return vm;
+}
+
+static int probe(struct vm *vm, struct err *err)
+{
+	int r;
+
+	vm->kvm_fd = kvm_open("/dev/kvm", err);
+	if (vm->kvm_fd < 0)
+		return vm->kvm_fd;
+	r = kvm_probe(vm->kvm_fd, &vm->caps, err);
+	if (r)
+		return r;
+	if (!vm->caps.immediate_exit || !vm->caps.irq_line_layout2)
+		return err_set(err, -EOPNOTSUPP,
+			       "this host's KVM is too old: Linux 5.4 or newer is needed");
+	return 0;
+}
+
+/* Everything a reset leaves alone. 0, or the exit status of what went wrong. */
+static enum exit_status machine_build(struct vm *vm, struct err *err)
+{
+	const struct run_config *c = vm->config;
+
+	if (probe(vm, err))
+		return STATUS_HOST_KVM;
+	if (lay_out(vm, err))
+		return STATUS_USAGE;
+	if (mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path, err))
+		return STATUS_USAGE;
+	if (boot_load(vm, err))
+		return STATUS_USAGE;
+	if (fw_init(vm, err))
+		return STATUS_INTERNAL;
+	if (pin_vcpus(vm, err))
+		return STATUS_USAGE;
+	if (trace_open(&vm->trace, c->trace_path, err))
+		return STATUS_USAGE;
+	if (open_events(vm, err))
+		return STATUS_INTERNAL;
+	if (console_open(&vm->console, c, &vm->loop, &console_ops, vm, err))
+		return STATUS_USAGE;
+	if (add_devices(vm, err))
+		return STATUS_INTERNAL;
+	console_attach(&vm->console, &vm->uart[0]);
+	return STATUS_POWEROFF;
+}
+
+static void close_fds(struct vm *vm)
+{
+	const int fds[] = { vm->signal_fd, vm->timeout_fd,   vm->panic_fd,
+			    vm->event_fd,  vm->rtc_timer_fd, vm->kvm_fd };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void machine_free(struct vm *vm)
+{
+	console_close(&vm->console);
+	vm_destroy(vm);
+	fw_destroy(vm);
+	trace_close(&vm->trace);
+	loop_close(&vm->loop);
+	close_fds(vm);
+	mem_unmap(&vm->mem);
+	pthread_mutex_destroy(&vm->fw.mutex);
+	free(vm);
+}
+
+/* ---- running ---- */
+
+/* One life of the guest, from power-on to whatever ends it. */
+static enum vm_event live_once(struct vm *vm, struct err *err)
+{
+	int r = vm_create(vm, err);
+
+	if (r)
+		return VM_HOST_ERROR;
+	fw_reset(vm);
+	bus_resume(&vm->bus);
+	r = vm_start(vm, err);
+	while (r == 0 && atomic_load(&vm->event) == VM_RUNNING)
+		r = loop_once(&vm->loop);
+	if (r)
+		vm_report(vm, VM_INTERNAL_ERROR);
+	vm_stop(vm);
+	console_flush(&vm->console, 1000);
+	return atomic_load(&vm->event);
+}
+
+/* Make RAM and devices as after power-on; a warm reset keeps RAM but for what is loaded again. */
+static int prepare_reset(struct vm *vm, bool warm, struct err *err)
+{
+	uint64_t drained;
+	int r;
+
+	vm->resets++;
+	if (trace_on(&vm->trace))
+		trace_event(&vm->trace, clock_now_ns() - vm->started_ns, 0,
+			    warm ? "warm_reset" : "reset");
+	bus_quiesce(&vm->bus);
+	vm_destroy(vm);
+	bus_reset(&vm->bus);
+	r = warm ? 0 : mem_clear(&vm->mem, err);
+	if (r == 0)
+		r = boot_load(vm, err);
+	if (read(vm->event_fd, &drained, sizeof(drained)) < 0 && errno != EAGAIN)
+		return err_set(err, -errno, "eventfd: %s", strerror(errno));
+	atomic_store(&vm->panic_seen, false);
+	atomic_store(&vm->event, VM_RUNNING);
+	return r;
+}
+
+static const enum exit_status event_status[] = {
+	[VM_RUNNING] = STATUS_INTERNAL,
+	[VM_POWEROFF] = STATUS_POWEROFF,
+	[VM_HIBERNATE] = STATUS_HIBERNATE,
+	[VM_RESET] = STATUS_RESET,
+	[VM_WARM_RESET] = STATUS_RESET,
+	[VM_ALL_OFF] = STATUS_ALL_OFF,
+	[VM_PANIC] = STATUS_PANIC,
+	[VM_TIMEOUT] = STATUS_TIMEOUT,
+	[VM_INTERRUPTED] = STATUS_INTERRUPTED,
+	[VM_HOST_ERROR] = STATUS_HOST_KVM,
+	[VM_INTERNAL_ERROR] = STATUS_INTERNAL,
+};
+
+static enum exit_status status_of(struct vm *vm, enum vm_event event)
+{
+	bool reset = event == VM_RESET || event == VM_WARM_RESET;
+
+	/* A guest that resets because its kernel panicked did not reset of its own will. */
+	if (reset && atomic_load(&vm->panic_seen))
+		return STATUS_PANIC;
+	return event_status[event];
+}
+
+static enum exit_status run_to_end(struct vm *vm, struct err *err)
+{
+	for (;;) {
+		enum vm_event event = live_once(vm, err);
+		bool reset = event == VM_RESET || event == VM_WARM_RESET;
+
+		if (vm->config->stats)
+			stats_collect(vm);
+		if (!reset || vm->config->on_reset == ON_RESET_EXIT)
+			return status_of(vm, event);
+		if (prepare_reset(vm, event == VM_WARM_RESET, err))
+			return STATUS_INTERNAL;
+	}
+}
+
+/* RAM kept in a file outlives the guest; one that asked for MEM_PROTECT does not want that. */
+static void forget_memory(struct vm *vm)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+	bool protect = psci_mem_protect(fw, &vm->psci);
+	struct err err;
+
+	fw_unlock(fw);
+	if (protect && mem_clear(&vm->mem, &err))
+		log_error("%s", err.text);
+}
+
+enum exit_status machine_run(const struct run_config *config)
+{
+	struct vm *vm = machine_alloc(config);
+	struct err err = { "" };
+	enum exit_status status;
+
+	if (!vm) {
+		log_error("out of memory");
+		return STATUS_INTERNAL;
+	}
+	status = machine_build(vm, &err);
+	if (status == STATUS_POWEROFF) {
+		vm->started_ns = clock_now_ns();
+		if (config->timeout_ns)
+			arm_timer(vm->timeout_fd, config->timeout_ns);
+		status = run_to_end(vm, &err);
+		forget_memory(vm);
+		if (config->stats)
+			stats_print(vm, stderr);
+	}
+	machine_free(vm);
+	if (err.text[0])
+		log_error("%s", err.text);
+	return status;
+}
+
+/* ---- looking without building ---- */
+
+enum exit_status machine_dry_run(const struct run_config *config, FILE *out)
+{
+	struct vm *vm = machine_alloc(config);
+	struct err err = { "" };
+	enum exit_status status = STATUS_POWEROFF;
+
+	if (!vm) {
+		log_error("out of memory");
+		return STATUS_INTERNAL;
+	}
+	if (access("/dev/kvm", F_OK) == 0) {
+		if (probe(vm, &err))
+			status = STATUS_HOST_KVM;
+	} else {
+		/* No KVM to ask: show what a host with everything would build. */
+		vm->caps = (struct host_caps){ .ipa_bits = 48,
+					       .max_vcpus = BOARD_MAX_CPUS,
+					       .gicv2 = true,
+					       .gicv3 = true,
+					       .its = true,
+					       .sve = true,
+					       .pauth = true,
+					       .pmu = true,
+					       .pvtime = true };
+	}
+	if (status == STATUS_POWEROFF && lay_out(vm, &err))
+		status = STATUS_USAGE;
+	if (status == STATUS_POWEROFF)
+		board_print(&vm->board, out);
+	else
+		log_error("%s", err.text);
+	machine_free(vm);
+	return status;
+}

@@ -1,0 +1,115 @@
+/*
+ * See stats.h. Halts and exits that never reach user space are KVM's own counters, read through its
+ * binary statistics interface (Linux api.rst, KVM_GET_STATS_FD).
+ */
+#include "arm64/stats.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arm64/kvm_compat.h"
+
+static const struct {
+	const char *kvm_name; /* in struct kvm_vcpu_stat */
+	size_t offset;
+} kvm_counters[] = {
+	{ "exits", offsetof(struct vcpu_kvm_stats, exits) },
+	{ "wfi_exit_stat", offsetof(struct vcpu_kvm_stats, wfi) },
+	{ "wfe_exit_stat", offsetof(struct vcpu_kvm_stats, wfe) },
+	{ "halt_wakeup", offsetof(struct vcpu_kvm_stats, wakeups) },
+	{ "mmio_exit_kernel", offsetof(struct vcpu_kvm_stats, mmio_kernel) },
+};
+
+static void take_counter(struct vcpu_kvm_stats *s, const char *name, uint64_t value)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(kvm_counters); i++)
+		if (strcmp(kvm_counters[i].kvm_name, name) == 0)
+			*(uint64_t *)(void *)((char *)s + kvm_counters[i].offset) += value;
+}
+
+static void read_kvm_stats(int fd, struct vcpu_kvm_stats *s)
+{
+	struct kvm_stats_header h;
+	size_t desc_bytes;
+
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.name_size > 256 || h.num_desc > 1024)
+		return;
+	desc_bytes = sizeof(struct kvm_stats_desc) + h.name_size;
+	char buf[sizeof(struct kvm_stats_desc) + 256 + 1];
+	struct kvm_stats_desc *desc = (void *)buf;
+
+	for (uint32_t i = 0; i < h.num_desc; i++) {
+		uint64_t value;
+
+		memset(buf, 0, sizeof(buf));
+		if (pread(fd, buf, desc_bytes, h.desc_offset + i * desc_bytes) !=
+			    (ssize_t)desc_bytes ||
+		    pread(fd, &value, sizeof(value), h.data_offset + desc->offset) != sizeof(value))
+			return;
+		take_counter(s, desc->name, value);
+	}
+}
+
+static void add_vcpu(struct vcpu_stats *total, struct vcpu *vcpu)
+{
+	const struct vcpu_stats *s = &vcpu->stats;
+	int fd;
+
+	for (unsigned i = 0; i < VCPU_EXIT_REASONS; i++)
+		total->exits[i] += s->exits[i];
+	total->runs += s->runs;
+	total->interrupted += s->interrupted;
+	total->unclaimed += s->unclaimed;
+	total->reg_reads += s->reg_reads;
+	total->reg_writes += s->reg_writes;
+	total->kicks += atomic_load(&vcpu->kicks);
+	if (!vcpu->vm->caps.binary_stats)
+		return;
+	fd = kvm_ioctl_int(vcpu->fd, KVM_GET_STATS_FD, 0);
+	if (fd < 0)
+		return;
+	read_kvm_stats(fd, &total->kvm);
+	close(fd);
+}
+
+void stats_collect(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nvcpus; i++)
+		add_vcpu(&vm->stats[i], &vm->vcpu[i]);
+}
+
+static void print_vcpu(const struct vcpu_stats *s, unsigned index, FILE *out)
+{
+	fprintf(out,
+		"cpu %u: runs %" PRIu64 " kicks %" PRIu64 " interrupted %" PRIu64
+		" reg-reads %" PRIu64 " reg-writes %" PRIu64 " unclaimed %" PRIu64 "\n",
+		index, s->runs, s->kicks, s->interrupted, s->reg_reads, s->reg_writes,
+		s->unclaimed);
+	fprintf(out, "cpu %u: exits", index);
+	for (unsigned i = 0; i < VCPU_EXIT_REASONS; i++)
+		if (s->exits[i])
+			fprintf(out, " %s %" PRIu64,
+				vcpu_exit_name(i) ? vcpu_exit_name(i) : "unknown", s->exits[i]);
+	fprintf(out,
+		"\ncpu %u: in KVM: exits %" PRIu64 " halts(wfi) %" PRIu64 " wfe %" PRIu64
+		" wakeups %" PRIu64 " mmio %" PRIu64 "\n",
+		index, s->kvm.exits, s->kvm.wfi, s->kvm.wfe, s->kvm.wakeups, s->kvm.mmio_kernel);
+}
+
+void stats_print(const struct vm *vm, FILE *out)
+{
+	fprintf(out, "rasvm: statistics: %u CPUs, %u resets\n", vm->board.config.ncpus, vm->resets);
+	for (unsigned i = 0; i < vm->board.config.ncpus; i++)
+		print_vcpu(&vm->stats[i], i, out);
+	for (unsigned i = 0; i <= psci_ncalls; i++) {
+		uint64_t n = atomic_load(&vm->call_count[i]);
+
+		if (n && i < psci_ncalls)
+			fprintf(out, "call %s (%#x): %" PRIu64 "\n", psci_calls[i].name,
+				psci_calls[i].fid, n);
+		else if (n)
+			fprintf(out, "call unknown: %" PRIu64 "\n", n);
+	}
+}

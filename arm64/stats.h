@@ -1,0 +1,17 @@
+/* --stats: what the vCPUs and the firmware did. */
+#ifndef ARM64_STATS_H
+#define ARM64_STATS_H
+
+#include <stdio.h>
+
+#include "arm64/vm.h"
+
+/* Add up what the vCPUs of this life of the guest counted, before vm_destroy() takes them.
+ * Main thread, no vCPU thread runs. */
+void stats_collect(struct vm *vm);
+
+/* Print the totals of all lives: per vCPU exits by reason, kicks and halts, and the firmware calls
+ * by function. */
+void stats_print(const struct vm *vm, FILE *out);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * --trace: one JSON object a line for every firmware call. Off, it costs one test of a pointer-sized
+ * value.
+ */
+#ifndef ARM64_TRACE_H
+#define ARM64_TRACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hypercall/smccc.h"
+#include "lib/err.h"
+
+#define TRACE_UNKNOWN_ARGS 3 /* x1.. shown of a call that no function table has */
+
+struct trace {
+	int fd;                /* -1: off */
+	_Atomic uint64_t lost; /* lines that could not be written */
+};
+
+/* Open `path` for writing (created or truncated); NULL: tracing is off. 0, or -errno with `err`. */
+int trace_open(struct trace *trace, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
+void trace_close(struct trace *trace);
+
+static inline bool trace_on(const struct trace *trace)
+{
+	return trace->fd >= 0;
+}
+
+/* Write one call. t_ns counts from the machine's start; `call` holds fid, conduit, pe, the
+ * call->nargs arguments and, for FW_RETURN, the result. `row` NULL: unknown function. Any thread. */
+void trace_call(struct trace *trace, uint64_t t_ns, const struct fw_call *row,
+		const struct smccc *call, enum fw_result result);
+
+/* Write an event that is not a call: "power_on", "wake", "reset", ... Any thread. */
+void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *event);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * One machine while it exists: configuration, board, memory, firmware, devices, vCPUs.
+ *
+ * Lifetimes. What the guest's reset does not touch (RAM's mapping, devices, console, trace) is made
+ * once by machine.c. What KVM holds (VM, vCPUs, interrupt controller) is made by vm_create() and
+ * given back by vm_destroy() at every reset: a new VM is the one reset that leaves nothing behind,
+ * neither in the interrupt controller nor in a pending SError.
+ *
+ * Threads. The main thread runs the event loop. Each vCPU has a thread; only it touches the vCPU's
+ * descriptor and registers while the guest runs. Others set a bit in vcpu.req and kick.
+ *
+ * Locks, in this order: vm.fw (power states), then a device's leaf lock. Neither is held across
+ * KVM_RUN.
+ */
+#ifndef ARM64_VM_H
+#define ARM64_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arm64/board.h"
+#include "arm64/config.h"
+#include "arm64/console.h"
+#include "arm64/dev/bus.h"
+#include "arm64/dev/rtc.h"
+#include "arm64/dev/uart.h"
+#include "arm64/dev/v2m.h"
+#include "arm64/kvm.h"
+#include "arm64/status.h"
+#include "arm64/trace.h"
+#include "hypercall/psci.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+struct kvm_run;
+
+/* Why the guest stopped; the first one reported wins. */
+enum vm_event {
+	VM_RUNNING,
+	VM_POWEROFF,
+	VM_HIBERNATE,
+	VM_RESET,
+	VM_WARM_RESET,
+	VM_ALL_OFF,
+	VM_PANIC,
+	VM_TIMEOUT,
+	VM_INTERRUPTED,
+	VM_HOST_ERROR,     /* KVM failed; already reported */
+	VM_INTERNAL_ERROR, /* rasvm failed; already reported */
+};
+
+#define VCPU_REQ_STOP 1u /* leave the run loop and end the thread */
+
+#define VCPU_EXIT_REASONS 48
+
+#define SCTLR_EE (UINT64_C(1) << 25) /* Arm DDI 0487 D19.2.133, SCTLR_EL1 */
+
+/* KVM's own counters of a vCPU, for what never reaches user space. */
+struct vcpu_kvm_stats {
+	uint64_t exits, wfi, wfe, wakeups, mmio_kernel;
+};
+
+/* Owner thread only, read by others after the thread has ended. */
+struct vcpu_stats {
+	uint64_t runs;                     /* KVM_RUN calls */
+	uint64_t exits[VCPU_EXIT_REASONS]; /* by exit reason; the last counts all above */
+	uint64_t interrupted;              /* KVM_RUN ended by a kick */
+	uint64_t unclaimed;                /* accesses to addresses where nothing is */
+	uint64_t reg_reads, reg_writes;    /* KVM_GET_ONE_REG, KVM_SET_ONE_REG */
+	uint64_t kicks;                    /* filled in by stats_collect(), as is the next */
+	struct vcpu_kvm_stats kvm;
+};
+
+struct vcpu {
+	_Atomic uint32_t req;   /* VCPU_REQ_*; any thread sets, owner reads */
+	_Atomic uint64_t kicks; /* any thread */
+	struct vm *vm;
+	unsigned index;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool thread_started; /* main thread: `thread` has to be joined */
+	_Atomic int tid;     /* 0 until the thread runs; then where kicks go */
+	pthread_cond_t wake; /* with vm.fw: power state or req changed; CLOCK_MONOTONIC */
+
+	/* Owner thread only. */
+	bool has_run;   /* KVM_RUN was called since the last KVM_ARM_VCPU_INIT */
+	bool suspended; /* MP state is SUSPENDED; a wake event ends it */
+	struct vcpu_stats stats;
+	struct log_limit unclaimed_log;
+};
+
+struct vm {
+	const struct run_config *config;
+	struct host_caps caps;
+	struct board board;
+	uint64_t mpidr[BOARD_MAX_CPUS];
+	struct mem mem;
+
+	/* KVM objects: -1 or NULL between vm_destroy() and vm_create(). */
+	int kvm_fd, vm_fd, gic_fd, its_fd;
+	void *pvtime; /* memory behind BOARD_PVTIME */
+	uint32_t vcpu_features;
+	struct vcpu *vcpu; /* ncpus of them */
+	unsigned nvcpus;
+
+	/* Firmware; under `fw`. */
+	struct fw_lock fw;
+	struct fault_table faults; /* the machine's own copy: rules are used up */
+	struct psci psci;
+	struct psci_pe pe[BOARD_MAX_CPUS];
+	struct fw_service psci_service;
+	struct psci_entry boot_entry;
+	_Atomic uint64_t *call_count; /* per row of psci_calls; the last is "unknown" */
+
+	/* Board devices, on the bus. */
+	struct bus bus;
+	struct uart uart[4];
+	struct rtc rtc;
+	int rtc_timer_fd;
+	struct v2m v2m;
+
+	/* The operator's side; main thread. */
+	struct loop loop;
+	struct console console;
+	struct trace trace;
+	int signal_fd, timeout_fd, panic_fd;
+	uint64_t started_ns;
+
+	_Atomic int event; /* enum vm_event */
+	int event_fd;      /* wakes the main loop when `event` changed */
+	_Atomic bool panic_seen;
+	unsigned resets;
+	struct vcpu_stats stats[BOARD_MAX_CPUS]; /* --stats: summed over all lives of the guest */
+};
+
+/* ---- vm.c: KVM's half of the machine ---- */
+
+/* Make the KVM VM, its memory, vCPUs and interrupt controller as config and caps say.
+ * 0, or -errno with `err` written and nothing left behind. Main thread, no vCPU thread exists. */
+int vm_create(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/* Give all of that back. No vCPU thread may exist. Safe after a failed vm_create(). */
+void vm_destroy(struct vm *vm);
+
+/* Start a thread for each vCPU. 0, or -errno with `err` written; on failure call vm_stop(). */
+int vm_start(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/* Ask every vCPU thread to end and wait for them. */
+void vm_stop(struct vm *vm);
+
+/* Something ended the run: keep the first event, stop the guest from executing further (all vCPUs
+ * are kicked out) and wake the main loop. Any thread, without vm.fw. */
+void vm_report(struct vm *vm, enum vm_event event);
+
+/* Drive an interrupt input; `world` is the struct vm. Any thread. */
+void vm_irq_set(void *world, uint32_t intid, bool level);
+
+/* ---- vcpu.c: one vCPU ---- */
+
+/* Create vCPU `index` and give it its features. Main thread. 0, or -errno with `err`. */
+int vcpu_create(struct vm *vm, unsigned index, struct err *err) __attribute__((warn_unused_result));
+
+/* Per-vCPU devices that need the interrupt controller: PMU, stolen time. Main thread. */
+int vcpu_finish(struct vcpu *vcpu, struct err *err) __attribute__((warn_unused_result));
+void vcpu_destroy(struct vcpu *vcpu);
+
+/* Architectural reset, then start at `entry` (DEN0022F.b 6.4.3). `keep_timers`: a power-down
+ * suspend, through which the timers keep counting. Owner thread. 0 or -errno. */
+int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_timers)
+	__attribute__((warn_unused_result));
+
+/* Set request bits and force the vCPU out of the guest. Any thread, without vm.fw. */
+void vcpu_request(struct vcpu *vcpu, uint32_t req);
+
+/* Counted register access for the exit path. Owner thread, outside KVM_RUN. 0 or -errno. */
+int vcpu_get_reg(struct vcpu *vcpu, uint64_t id, uint64_t *value)
+	__attribute__((warn_unused_result));
+int vcpu_set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
+	__attribute__((warn_unused_result));
+
+/* KVM_SET_MP_STATE. 0 or -errno. */
+int vcpu_set_mp_state(struct vcpu *vcpu, uint32_t state) __attribute__((warn_unused_result));
+
+/* Print registers and the last exit to the log, after something went wrong. Owner thread. */
+void vcpu_dump(struct vcpu *vcpu, const char *reason);
+
+/* ---- run.c: the vCPU thread ---- */
+
+void *vcpu_thread(void *vcpu);
+
+/* Name of a KVM exit reason for --stats; NULL: not one rasvm serves. */
+const char *vcpu_exit_name(unsigned reason);
+
+/* ---- fw.c: between hypercall exits and the pure firmware ---- */
+
+/* Set up PSCI for the board. 0, or -errno with `err`. Main thread. */
+int fw_init(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+void fw_destroy(struct vm *vm);
+
+/* All PEs off but the boot PE, which is to start at vm->boot_entry. Main thread, no vCPU threads. */
+void fw_reset(struct vm *vm);
+
+/* Owner thread: wait until the PE is powered on. True: start at `entry`; false: stop requested. */
+bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry);
+
+/* What the exit handlers of run.c tell the loop. */
+enum vcpu_next {
+	VCPU_CONTINUE, /* back into the guest */
+	VCPU_OFF,      /* the PE is off: wait for power on */
+	VCPU_STOP,     /* end the thread */
+};
+
+/* Serve KVM_EXIT_HYPERCALL. Owner thread. */
+enum vcpu_next fw_hypercall(struct vcpu *vcpu);
+
+/* A suspended PE saw its wake event. Owner thread. */
+enum vcpu_next fw_wakeup(struct vcpu *vcpu);
+
+#endif
