@@ -56,19 +56,36 @@ LIB_SRC := $(wildcard lib/*.c)
 HYPERCALL_SRC := $(wildcard hypercall/*.c)
 DEV_SRC := $(wildcard arm64/dev/*.c)
 MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c
-CLI_PURE_SRC := $(filter-out cli/run.c cli/main.c cli/doctor.c,$(wildcard cli/*.c))
+CLI_PURE_SRC := $(filter-out cli/cli.c cli/run.c cli/doctor.c,$(wildcard cli/*.c))
 PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
 ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c lib/*.c)
 
+comma := ,
 ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o)
 HOSTDIR := $(BUILD)/host$(if $(SAN),-$(subst $(comma),-,$(SAN)))
-comma := ,
 HOST_OBJ = $(PURE_SRC:%.c=$(HOSTDIR)/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN = $(UNIT_SRC:tests/unit/%.c=$(HOSTDIR)/unit/%)
 
 .PHONY: all
-all: $(BUILD)/rasvm
+all: $(BUILD)/rasvm $(BUILD)/rasvm.1 $(BUILD)/rasvm.bash
+
+.PHONY: help
+help:
+	@echo 'make              the program for arm64, its man page and completion, in $(BUILD)/'
+	@echo 'make demo         boot a Debian guest, plug a CPU out and in, power off; sets itself up'
+	@echo 'make check        all tests; T=name runs one (a unit test or a lab test)'
+	@echo 'make check-fast   unit tests and static checks only, no emulated host'
+	@echo 'make soak         the long forms of the stress tests'
+	@echo 'make bench        speed and size against QEMU (and PEER_LKVM=path) in one lab boot'
+	@echo 'make shell-lab    a shell in the emulated KVM host, with rasvm and a guest at hand'
+	@echo 'make tidy         clang-tidy, cppcheck, shellcheck'
+	@echo 'make format       clang-format; format-check only looks'
+	@echo 'make install      program, man page, completion; DESTDIR= PREFIX=$(PREFIX)'
+	@echo 'make clean        remove $(BUILD)/ but for the lab cache; distclean removes all of it'
+	@echo
+	@echo 'V=1 shows commands. SAN=address,undefined or SAN=thread builds the unit tests with it.'
+	@echo 'LAB_CPU=max|neoverse-n1|cortex-a57, LAB_GIC=2, LAB_KERNEL=path choose the emulated host.'
 
 ifneq ($(CROSS),)
 $(ARM_OBJ): | cross-note
@@ -100,5 +117,98 @@ $(HOSTDIR)/unit/%: tests/unit/%.c $(HOSTDIR)/libpure.a
 $(HOSTDIR)/libpure.a: $(HOST_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
+
+# ---- what is made from the option tables ----
+
+$(HOSTDIR)/gendoc: tools/gendoc.c $(HOSTDIR)/libpure.a
+	$(call say,HOSTCC,$<)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_LDFLAGS) -o $@ $< $(HOSTDIR)/libpure.a $(HOST_FDT) -lz -pthread
+
+$(BUILD)/rasvm.1: docs/rasvm.1.in $(HOSTDIR)/gendoc
+	$(call say,GEN,$@)
+	$(Q)$(HOSTDIR)/gendoc man docs/rasvm.1.in >$@
+
+$(BUILD)/rasvm.bash: $(HOSTDIR)/gendoc
+	$(call say,GEN,$@)
+	$(Q)$(HOSTDIR)/gendoc completion >$@
+
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/rasvm $(DESTDIR)$(PREFIX)/bin/rasvm
+	$(STRIP) $(DESTDIR)$(PREFIX)/bin/rasvm
+	install -D -m 644 $(BUILD)/rasvm.1 $(DESTDIR)$(PREFIX)/share/man/man1/rasvm.1
+	install -D -m 644 $(BUILD)/rasvm.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rasvm
+
+# ---- guest payloads ----
+
+-include guest/rules.mk
+
+# ---- tests ----
+
+.PHONY: deps deps-build
+deps-build:
+	@sh tests/lab/deps.sh build
+deps:
+	@sh tests/lab/deps.sh all
+
+.PHONY: check check-fast check-unit check-static check-lab soak demo shell-lab bench
+check: deps
+	@+tests/check.sh all $(T)
+
+check-fast: deps-build
+	@+tests/check.sh fast $(T)
+
+soak: deps
+	@+SOAK=1 tests/check.sh all $(T)
+
+demo: deps
+	@+$(MAKE) --no-print-directory all guest
+	@tests/lab/demo.sh
+
+shell-lab: deps
+	@+$(MAKE) --no-print-directory all guest
+	@tests/lab/shell.sh
+
+bench: deps
+	@+$(MAKE) --no-print-directory all guest
+	@bench/run.sh
+
+.PHONY: unit
+unit: $(UNIT_BIN)
+
+# ---- static checks ----
+
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+SH_FILES := $(shell git ls-files '*.sh' .ci/run tests/lab/host-init tests/lab/guest-init 2>/dev/null)
+
+.PHONY: format format-check tidy
+format:
+	$(Q)clang-format -i $(C_FILES)
+
+format-check:
+	$(call say,FORMAT,$(words $(C_FILES)) files)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+TIDY_FLAGS := -std=gnu11 -D_GNU_SOURCE -DRASVM_VERSION='"$(VERSION)"' -I.
+tidy: tidy-pure tidy-arm64 tidy-cppcheck tidy-shell
+.PHONY: tidy-pure tidy-arm64 tidy-cppcheck tidy-shell
+tidy-pure:
+	$(call say,TIDY,pure parts)
+	$(Q)clang-tidy --quiet $(PURE_SRC) -- $(TIDY_FLAGS) 2>$(BUILD)/tidy.err || { cat $(BUILD)/tidy.err; exit 1; }
+tidy-arm64:
+	$(call say,TIDY,arm64)
+	$(Q)clang-tidy --quiet $(filter-out $(PURE_SRC),$(ARM_SRC)) -- $(TIDY_FLAGS) --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include 2>$(BUILD)/tidy.err || { cat $(BUILD)/tidy.err; exit 1; }
+tidy-cppcheck:
+	$(call say,CPPCHK,$(words $(ARM_SRC)) files)
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -D__aarch64__ --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches $(ARM_SRC)
+tidy-shell:
+	$(call say,SHCHK,$(words $(SH_FILES)) files)
+	$(Q)shellcheck $(SH_FILES)
+
+.PHONY: clean distclean
+clean:
+	rm -rf $(BUILD)/arm64 $(BUILD)/host* $(BUILD)/guest $(BUILD)/rasvm $(BUILD)/rasvm.1 $(BUILD)/rasvm.bash
+distclean:
+	rm -rf $(BUILD)
 
 -include $(ARM_OBJ:.o=.d) $(wildcard $(BUILD)/host*/*/*.d $(BUILD)/host*/*/*/*.d)
