@@ -128,9 +128,9 @@ $(BUILD)/rasvm.1: docs/rasvm.1.in $(HOSTDIR)/gendoc
 	$(call say,GEN,$@)
 	$(Q)$(HOSTDIR)/gendoc man docs/rasvm.1.in >$@
 
-$(BUILD)/rasvm.bash: $(HOSTDIR)/gendoc
+$(BUILD)/rasvm.bash: docs/completion.bash.in $(HOSTDIR)/gendoc
 	$(call say,GEN,$@)
-	$(Q)$(HOSTDIR)/gendoc completion >$@
+	$(Q)$(HOSTDIR)/gendoc completion docs/completion.bash.in >$@
 
 .PHONY: install
 install: all

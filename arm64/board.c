@@ -41,7 +41,7 @@
 _Static_assert(UART_BLOCK_BYTES <= UART_STRIDE, "UARTs overlap");
 _Static_assert(UART_BASE + 4 * UART_STRIDE <= RTC_BASE, "UARTs reach into the RTC");
 _Static_assert(RTC_BASE + RTC_BLOCK_BYTES <= PVTIME_BASE, "RTC reaches into stolen time");
-_Static_assert(BOARD_MAX_CPUS * 64 <= PVTIME_BYTES, "stolen time: too small for all CPUs");
+_Static_assert(BOARD_MAX_CPUS *UINT64_C(64) <= PVTIME_BYTES, "stolen time: too small for all CPUs");
 _Static_assert(PVTIME_BASE + PVTIME_BYTES <= FLASH_BASE, "stolen time reaches into flash");
 _Static_assert(FLASH_BASE + FLASH_BYTES <= VIRTIO_BASE, "flash reaches into virtio-mmio");
 _Static_assert(VIRTIO_BASE + VIRTIO_BYTES <=

@@ -94,7 +94,7 @@ static void prop_cells(struct tree *t, const char *name, const uint32_t *cells, 
 	if (!t->error)
 		t->error = fdt_property_placeholder(t->fdt, name, (int)(n * 4), &at);
 	for (unsigned i = 0; !t->error && i < n; i++)
-		fdt32_st((uint8_t *)at + i * 4, cells[i]);
+		fdt32_st((uint32_t *)at + i, cells[i]);
 }
 
 static void prop_u32(struct tree *t, const char *name, uint32_t value)
@@ -328,12 +328,12 @@ static void timer(struct tree *t, const struct board *board)
 	/* The order is the binding's. */
 	static const uint32_t intid[] = { INTID_TIMER_SECURE, INTID_TIMER_PHYS, INTID_TIMER_VIRT,
 					  INTID_TIMER_HYP };
-	uint32_t cells[3 * ARRAY_SIZE(intid)];
+	uint32_t cells[3 * ARRAY_SIZE(intid)], *at = cells;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(intid); i++) {
-		cells[3 * i] = IRQ_PPI;
-		cells[3 * i + 1] = intid[i] - INTID_PPI_BASE;
-		cells[3 * i + 2] = ppi_flags(board, IRQ_LEVEL_LOW);
+		*at++ = IRQ_PPI;
+		*at++ = intid[i] - INTID_PPI_BASE;
+		*at++ = ppi_flags(board, IRQ_LEVEL_LOW);
 	}
 	begin(t, "timer");
 	prop_string(t, "compatible", "arm,armv8-timer");

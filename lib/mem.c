@@ -71,8 +71,8 @@ static int open_memfd(struct backing_file *file, uint64_t size, struct err *err)
 	return 0;
 }
 
-/* Huge page size of the hugetlbfs mount at `path`, or -errno. */
-static int hugetlb_page(const char *path, uint64_t *page, struct err *err)
+/* Huge page size in bytes of the hugetlbfs mount at `path`, or -errno. */
+static int64_t hugetlb_page(const char *path, struct err *err)
 {
 	struct statfs fs;
 
@@ -81,13 +81,12 @@ static int hugetlb_page(const char *path, uint64_t *page, struct err *err)
 			       "--mem-backing hugetlbfs=%s: %s; give the directory of a mounted "
 			       "hugetlbfs",
 			       path, strerror(errno));
-	if ((uint32_t)fs.f_type != HUGETLBFS_TYPE)
+	if ((uint32_t)fs.f_type != HUGETLBFS_TYPE || fs.f_bsize <= 0)
 		return err_set(err, -EINVAL,
 			       "--mem-backing hugetlbfs=%s: not on a hugetlbfs; mount one there "
 			       "(mount -t hugetlbfs none %s)",
 			       path, path);
-	*page = (uint64_t)fs.f_bsize;
-	return 0;
+	return fs.f_bsize;
 }
 
 /* An unnamed file on `path`: made under a random name and unlinked at once. */
@@ -109,11 +108,11 @@ static int unnamed_file(const char *path)
 static int open_hugetlbfs(struct backing_file *file, const char *path, uint64_t size,
 			  struct err *err)
 {
-	uint64_t page = 0;
-	int ret = hugetlb_page(path, &page, err);
+	int64_t found = hugetlb_page(path, err);
+	uint64_t page = (uint64_t)found;
 
-	if (ret)
-		return ret;
+	if (found <= 0)
+		return (int)found;
 	if (size % page)
 		return err_set(err, -EINVAL,
 			       "--mem-backing hugetlbfs=%s: -m is %" PRIu64

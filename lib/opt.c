@@ -197,10 +197,10 @@ static int find_long(const struct opt_table *table, const char *text, struct mat
 	return 0;
 }
 
-static int missing_value(const char *shown, const struct opt *row, struct err *err)
+/* The next argument is the value of an option; NULL if there is none. */
+static const char *next_value(struct args *args)
 {
-	return err_set(err, -EINVAL, "%s: the value %s is missing", shown,
-		       row->arg ? row->arg : "after it");
+	return args->next < args->argc ? args->argv[args->next++] : NULL;
 }
 
 static int apply_long(void *target, struct match m, const char *value, struct args *args,
@@ -215,11 +215,8 @@ static int apply_long(void *target, struct match m, const char *value, struct ar
 				       shown, value)
 			     : opt_set_row(m.row, target, shown,
 					   m.row->kind == OPT_FLAG ? "no" : "off", err);
-	if (!value && opt_needs_value(m.row)) {
-		if (args->next >= args->argc)
-			return missing_value(shown, m.row, err);
-		value = args->argv[args->next++];
-	}
+	if (!value && opt_needs_value(m.row))
+		value = next_value(args);
 	return opt_set_row(m.row, target, shown, value, err);
 }
 
@@ -266,9 +263,7 @@ static int parse_letters(const struct opt_table *table, void *target, const char
 		if (opt_needs_value(row)) {
 			if (text[1])
 				return opt_set_row(row, target, shown, text + 1, err);
-			if (args->next >= args->argc)
-				return missing_value(shown, row, err);
-			return opt_set_row(row, target, shown, args->argv[args->next++], err);
+			return opt_set_row(row, target, shown, next_value(args), err);
 		}
 		rc = opt_set_row(row, target, shown, NULL, err);
 		if (rc < 0)
@@ -316,7 +311,5 @@ int opt_set(const struct opt_table *table, void *target, const char *name, const
 		return unknown_option(table, "", name, err);
 	if (row->flags & OPT_COMMAND_LINE || row->kind == OPT_ACTION)
 		return err_set(err, -EINVAL, "%s: works on the command line only", name);
-	if (!value && opt_needs_value(row))
-		return missing_value(name, row, err);
 	return opt_set_row(row, target, name, value, err);
 }

@@ -115,6 +115,8 @@ static int set_number(const struct opt *row, void *target, const char *value, st
 	char range[128];
 	uint64_t number = 0;
 
+	if (!value)
+		return err_set(err, -EINVAL, "needs a value");
 	if (!row->zero || strcmp(value, row->zero) != 0) {
 		if (parse_number(row, value, &number, &reason) < 0 ||
 		    check_range(row, number, &reason) < 0) {
@@ -131,7 +133,7 @@ static int set_number(const struct opt *row, void *target, const char *value, st
 
 static int set_string(const struct opt *row, void *target, const char *value, struct err *err)
 {
-	if (value[0] == '\0')
+	if (!value || value[0] == '\0')
 		return err_set(err, -EINVAL, "is empty");
 	store(target, row, &value, sizeof(value));
 	return 0;
@@ -179,6 +181,9 @@ int opt_set_row(const struct opt *row, void *target, const char *shown, const ch
 	if (value && !opt_needs_value(row) && !opt_is_negatable(row))
 		return err_set(err, -EINVAL, "%s: takes no value, \"%.80s\" was given", shown,
 			       value);
+	if (!value && opt_needs_value(row))
+		return err_set(err, -EINVAL, "%s: the value %s is missing", shown,
+			       row->arg ? row->arg : "after it");
 	if (row->kind == OPT_UNAVAILABLE)
 		return unavailable(row, shown, value, err);
 	rc = set_by_kind(row, target, value, &reason);

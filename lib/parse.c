@@ -35,33 +35,34 @@ static const struct unit time_units[] = {
 	{ "ms", NS_PER_MS },        { "us", NS_PER_US },      { "ns", 1 },
 };
 
-/* Digits at the start of `text`; `end` is the first character after them. */
-static int parse_digits(const char *text, int base, uint64_t *value, const char **end,
-			struct err *err)
+/* Read the digits at the start of `text`, after 0x if the base is 16. Returns what follows them, or
+ * NULL with `err` written. */
+static const char *parse_digits(const char *text, int base, uint64_t *value, struct err *err)
 {
-	char *stop;
+	const char *fault = NULL;
+	char *end;
 
-	if (text[0] == '-' && isdigit((unsigned char)text[1]))
-		return err_set(err, -EINVAL, "is negative");
 	/* strtoull would take blanks and a sign, and wrap negative numbers around. */
-	if (!isxdigit((unsigned char)*text) || (base == 10 && !isdigit((unsigned char)*text)))
-		return err_set(err, -EINVAL, "is not a number");
+	if (text[0] == '-' && isdigit((unsigned char)text[1]))
+		fault = "is negative";
+	else if (base == 16 ? !isxdigit((unsigned char)text[2]) : !isdigit((unsigned char)*text))
+		fault = "is not a number";
 	errno = 0;
-	*value = strtoull(text, &stop, base);
-	if (errno)
-		return err_set(err, -ERANGE, "is too large: it does not fit 64 bits");
-	*end = stop;
-	return 0;
+	*value = strtoull(text, &end, base);
+	if (!fault && errno)
+		fault = "is too large: it does not fit 64 bits";
+	if (fault)
+		err_set(err, -EINVAL, "%s", fault);
+	return fault ? NULL : end;
 }
 
 int parse_u64(const char *text, uint64_t *value, struct err *err)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	const char *end;
-	int rc = parse_digits(hex ? text + 2 : text, hex ? 16 : 10, value, &end, err);
+	const char *end = parse_digits(text, hex ? 16 : 10, value, err);
 
-	if (rc < 0)
-		return rc;
+	if (!end)
+		return -EINVAL;
 	if (*end != '\0')
 		return err_set(err, -EINVAL, "is not a number: \"%s\" follows the digits", end);
 	return 0;
@@ -86,12 +87,11 @@ static int scale(uint64_t number, uint64_t by, uint64_t *value, struct err *err)
 int parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct err *err)
 {
 	const struct unit *u;
-	const char *suffix;
 	uint64_t number;
-	int rc = parse_digits(text, 10, &number, &suffix, err);
+	const char *suffix = parse_digits(text, 10, &number, err);
 
-	if (rc < 0)
-		return rc;
+	if (!suffix)
+		return -EINVAL;
 	if (*suffix == '\0')
 		return scale(number, unit, bytes, err);
 	u = find_unit(size_units, ARRAY_SIZE(size_units), suffix, true);
@@ -104,12 +104,11 @@ int parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct err *err
 int parse_duration(const char *text, uint64_t *ns, struct err *err)
 {
 	const struct unit *u;
-	const char *suffix;
 	uint64_t number;
-	int rc = parse_digits(text, 10, &number, &suffix, err);
+	const char *suffix = parse_digits(text, 10, &number, err);
 
-	if (rc < 0)
-		return rc;
+	if (!suffix)
+		return -EINVAL;
 	if (*suffix == '\0')
 		return scale(number, NS_PER_SEC, ns, err);
 	u = find_unit(time_units, ARRAY_SIZE(time_units), suffix, false);

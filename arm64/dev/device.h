@@ -42,7 +42,7 @@ struct device_ops {
 	void (*reset)(struct device *dev);   /* to power-on state; lowers its interrupt */
 	void (*quiesce)(struct device *dev); /* stop producing side effects; may be NULL */
 	void (*resume)(struct device *dev);  /* re-drive interrupt and timers; may be NULL */
-	const struct state_desc *state;	     /* migrated state, may be NULL */
+	const struct state_desc *state;      /* migrated state, may be NULL */
 };
 
 /* First member of every device's struct. Owned by whoever made it; the bus only points to it. */

@@ -10,18 +10,18 @@
  */
 #include "arm64/dev/rtc.h"
 
-#define RTC_DR	 0x00
-#define RTC_MR	 0x04
-#define RTC_LR	 0x08
-#define RTC_CR	 0x0c
+#define RTC_DR   0x00
+#define RTC_MR   0x04
+#define RTC_LR   0x08
+#define RTC_CR   0x0c
 #define RTC_IMSC 0x10
-#define RTC_RIS	 0x14
-#define RTC_MIS	 0x18
-#define RTC_ICR	 0x1c
-#define RTC_ID	 0xfe0 /* PeriphID0..3, PCellID0..3 */
+#define RTC_RIS  0x14
+#define RTC_MIS  0x18
+#define RTC_ICR  0x1c
+#define RTC_ID   0xfe0 /* PeriphID0..3, PCellID0..3 */
 
 #define NS_PER_S    UINT64_C(1000000000)
-#define WRAP_S	    (INT64_C(1) << 32) /* seconds in which the counter goes round */
+#define WRAP_S      (INT64_C(1) << 32) /* seconds in which the counter goes round */
 #define NO_DEADLINE UINT64_MAX
 
 static struct rtc *to_rtc(struct device *dev)

@@ -10,9 +10,9 @@
 #include "arm64/dev/device.h"
 
 #define UART_BLOCK_BYTES 8
-#define UART_RX_FIFO	 64    /* receive FIFO, bytes, when the guest turned FIFOs on; else 1 */
-#define UART_TX_FIFO	 16    /* bytes a guest may write after it has seen THRE */
-#define UART_TX_RING	 65536 /* bytes of output waiting for the console; a power of two */
+#define UART_RX_FIFO     64    /* receive FIFO, bytes, when the guest turned FIFOs on; else 1 */
+#define UART_TX_FIFO     16    /* bytes a guest may write after it has seen THRE */
+#define UART_TX_RING     65536 /* bytes of output waiting for the console; a power of two */
 
 /* Called with the leaf lock held, on the thread of the vCPU that touched the register. */
 struct uart_ops {
@@ -27,11 +27,11 @@ struct uart_ops {
  * ring before the state is saved. */
 struct uart_state {
 	uint8_t dll, dlm, ier, lcr, mcr, scr;
-	uint8_t fcr;		  /* enable and trigger level; the rest reads as 0 */
-	uint8_t msr;		  /* lines and delta bits */
-	uint8_t overrun;	  /* LSR.OE, until LSR is read */
-	uint8_t thre_pending;	  /* THR-empty interrupt not yet acknowledged by reading IIR */
-	uint8_t break_pending;	  /* a BREAK came while the FIFO was full */
+	uint8_t fcr;              /* enable and trigger level; the rest reads as 0 */
+	uint8_t msr;              /* lines and delta bits */
+	uint8_t overrun;          /* LSR.OE, until LSR is read */
+	uint8_t thre_pending;     /* THR-empty interrupt not yet acknowledged by reading IIR */
+	uint8_t break_pending;    /* a BREAK came while the FIFO was full */
 	uint8_t rx_head, rx_len;  /* FIFO: oldest byte, bytes */
 	uint8_t rx[UART_RX_FIFO]; /* data */
 	uint8_t rx_flags[UART_RX_FIFO]; /* LSR error bits that came with each byte */
@@ -43,7 +43,7 @@ struct uart {
 	struct irq_line irq;
 	const struct uart_ops *ops;
 	void *world;
-	bool level;	     /* of irq, as last driven */
+	bool level;          /* of irq, as last driven */
 	bool rx_refused;     /* uart_receive() took less than it was given */
 	unsigned idle_polls; /* LSR reads in a row that showed nothing to do */
 	uint32_t tx_head, tx_len;

@@ -1,0 +1,137 @@
+#!/bin/bash
+# All tests: check.sh fast|all [NAME...]. With names, only the unit tests, static checks and lab
+# tests so called. Prints TAP lines as they come and closes with "N passed, N failed".
+#
+# fast: static checks and unit tests on this machine, under sanitizers; no emulator.
+# all:  fast, then what is built (size, man page, examples), then the lab (tests/lab/check.sh).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mode=${1:-all}
+shift
+names=("$@")
+BUILD=${BUILD:-build}
+LOGS=$BUILD/logs
+JOBS=$(nproc)
+passed=0
+failed=0
+skipped=0
+mkdir -p "$LOGS"
+
+wanted() {
+	[ ${#names[@]} -eq 0 ] && return 0
+	local n
+	for n in "${names[@]}"; do
+		[ "$n" = "$1" ] && return 0
+	done
+	return 1
+}
+
+# report NAME STATUS LOG: one result; the log is shown if it failed.
+report() {
+	if [ "$2" -eq 0 ]; then
+		echo "ok - $1"
+		passed=$((passed + 1))
+	else
+		echo "not ok - $1 (status $2), $3:"
+		tail -n 60 "$3" | sed 's/^/#   /'
+		failed=$((failed + 1))
+	fi
+}
+
+# step NAME COMMAND...: a check that is one command.
+step() {
+	local name=$1 log=$LOGS/$1.log
+	shift
+	wanted "$name" || return 0
+	timeout 900 "$@" >"$log" 2>&1
+	report "$name" $? "$log"
+}
+
+# A unit test program speaks TAP; each of its tests is counted.
+unit_program() { # unit_program SAN BINARY
+	local name log status ok bad
+	name=$(basename "$2")
+	wanted "$name" || return 0
+	log=$LOGS/$name.${1//,/-}.log
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$2" >"$log" 2>&1 </dev/null
+	status=$?
+	ok=$(grep -c '^ok' "$log")
+	bad=$(grep -c '^not ok' "$log")
+	if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$ok" -gt 0 ]; then
+		echo "ok - $name [$1]: $ok tests"
+		passed=$((passed + ok))
+		return
+	fi
+	echo "not ok - $name [$1]: $ok passed, $bad failed, status $status; $log:"
+	tail -n 60 "$log" | sed 's/^/#   /'
+	passed=$((passed + ok))
+	failed=$((failed + (bad > 0 ? bad : 1)))
+}
+
+unit_tests() { # unit_tests SAN [PATTERN]
+	local dir=$BUILD/host-${1//,/-} src targets=() t
+	for src in tests/unit/test_${2:-}*.c; do
+		t=$(basename "$src" .c)
+		wanted "$t" && targets+=("$dir/unit/$t")
+	done
+	[ ${#targets[@]} -gt 0 ] || return 0
+	if ! make -j"$JOBS" --no-print-directory SAN="$1" "${targets[@]}" >"$LOGS/unit-build.log" 2>&1; then
+		report "unit tests build [$1]" 1 "$LOGS/unit-build.log"
+		return
+	fi
+	for t in "${targets[@]}"; do
+		unit_program "$1" "$t"
+	done
+}
+
+# A name that no test has would otherwise pass by running nothing.
+lab_names() {
+	local n
+	for n in "${names[@]}"; do
+		[ -r "tests/lab/t/$n.sh" ] && echo "$n"
+	done
+}
+
+lab() {
+	local chosen
+	mapfile -t chosen < <(lab_names)
+	[ ${#names[@]} -gt 0 ] && [ ${#chosen[@]} -eq 0 ] && return 0
+	rm -f "$BUILD/lab/summary"
+	if [ -n "${SOAK:-}" ] && [ ${#chosen[@]} -eq 0 ]; then
+		LAB_BOOTS=soak tests/lab/check.sh
+	else
+		tests/lab/check.sh "${chosen[@]}"
+	fi
+	if [ ! -s "$BUILD/lab/summary" ]; then
+		echo "not ok - the lab ended without a summary"
+		failed=$((failed + 1))
+		return
+	fi
+	local p f s
+	read -r p f s <"$BUILD/lab/summary"
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+}
+
+begin=$SECONDS
+step layers tests/layers.sh
+step shell make --no-print-directory tidy-shell
+step format make --no-print-directory format-check
+unit_tests address,undefined
+unit_tests thread psci_threads
+if [ "$mode" = all ]; then
+	step build make -j"$JOBS" --no-print-directory all guest
+	step size tests/size.sh
+	step man tests/man.sh
+	step install tests/install.sh
+	step tidy make -j"$JOBS" --no-print-directory tidy
+	lab
+fi
+if [ $((passed + failed + skipped)) -eq 0 ]; then
+	echo "not ok - no test is called: ${names[*]}"
+	failed=1
+fi
+echo "# $((SECONDS - begin)) s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

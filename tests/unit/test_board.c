@@ -1,0 +1,262 @@
+/* The memory map: addresses, interrupts, limits, and that nothing overlaps. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arm64/board.h"
+#include "arm64/status.h"
+
+static const enum board_gic gics[] = { BOARD_GICV2, BOARD_GICV2M, BOARD_GICV3, BOARD_GICV3_ITS };
+
+static struct board_config config(unsigned ncpus, enum board_gic gic)
+{
+	return (struct board_config){
+		.ncpus = ncpus, .ram_bytes = MIB(256), .gic = gic, .pvtime = true, .ipa_bits = 40
+	};
+}
+
+static struct board layout(unsigned ncpus, enum board_gic gic)
+{
+	struct board_config c = config(ncpus, gic);
+	struct err err = { "" };
+	struct board b;
+
+	if (board_layout(&b, &c, &err))
+		fail_msg("%u CPUs, %s: %s", ncpus, board_gic_name(gic), err.text);
+	return b;
+}
+
+static void expect_block(const struct board *b, enum board_id id, uint64_t base, uint64_t size,
+			 uint32_t intid)
+{
+	const struct board_block *k = &b->block[id];
+
+	if (k->base != base || k->size != size || k->intid != intid)
+		fail_msg("%s: expected 0x%llx + 0x%llx INTID %u, found 0x%llx + 0x%llx INTID %u",
+			 k->name, (unsigned long long)base, (unsigned long long)size, intid,
+			 (unsigned long long)k->base, (unsigned long long)k->size, k->intid);
+}
+
+static void the_fixed_blocks_are_where_they_always_were(void **unused)
+{
+	struct board b = layout(1, BOARD_GICV3);
+
+	(void)unused;
+	expect_block(&b, BOARD_UART0, 0x01000000, 8, 32);
+	expect_block(&b, BOARD_UART1, 0x01001000, 8, 33);
+	expect_block(&b, BOARD_UART2, 0x01002000, 8, 34);
+	expect_block(&b, BOARD_UART3, 0x01003000, 8, 35);
+	expect_block(&b, BOARD_RTC, 0x01010000, 0x1000, 36);
+	expect_block(&b, BOARD_PVTIME, 0x01020000, KIB(64), INTID_NONE);
+	expect_block(&b, BOARD_FLASH, 0x02000000, MIB(16), INTID_NONE);
+	expect_block(&b, BOARD_GIC_DIST, 0x3fff0000, KIB(64), INTID_NONE);
+	expect_block(&b, BOARD_PCI_ECAM, 0x40000000, MIB(256), INTID_NONE);
+	expect_block(&b, BOARD_PCI_MMIO, 0x50000000, 0x30000000, INTID_NONE);
+	expect_block(&b, BOARD_RAM, 0x80000000, MIB(256), INTID_NONE);
+	assert_int_equal(b.block[BOARD_VIRTIO_MMIO].base, 0x03000000);
+}
+
+static void gicv3_grows_downwards(void **unused)
+{
+	struct board b = layout(1, BOARD_GICV3_ITS);
+
+	(void)unused;
+	expect_block(&b, BOARD_GIC_REDIST, 0x3ffd0000, KIB(128), INTID_NONE);
+	expect_block(&b, BOARD_GIC_ITS, 0x3ffb0000, KIB(128), INTID_NONE);
+	b = layout(512, BOARD_GICV3_ITS);
+	expect_block(&b, BOARD_GIC_REDIST, 0x3bff0000, MIB(64), INTID_NONE);
+	expect_block(&b, BOARD_GIC_ITS, 0x3bfd0000, KIB(128), INTID_NONE);
+	b = layout(17, BOARD_GICV3);
+	expect_block(&b, BOARD_GIC_REDIST, 0x3fff0000 - 17 * KIB(128), 17 * KIB(128), INTID_NONE);
+	assert_int_equal(b.block[BOARD_GIC_ITS].size, 0);
+	assert_int_equal(b.block[BOARD_GIC_CPUI].size, 0);
+}
+
+static void gicv2_has_a_cpu_interface_and_perhaps_a_frame(void **unused)
+{
+	struct board b = layout(8, BOARD_GICV2M);
+
+	(void)unused;
+	expect_block(&b, BOARD_GIC_CPUI, 0x3ffe0000, KIB(8), INTID_NONE);
+	expect_block(&b, BOARD_GIC_V2M, 0x3ffd0000, 0x1000, 224);
+	assert_int_equal(b.block[BOARD_GIC_V2M].nintids, 32);
+	assert_int_equal(b.block[BOARD_GIC_REDIST].size, 0);
+	b = layout(8, BOARD_GICV2);
+	assert_int_equal(b.block[BOARD_GIC_V2M].size, 0);
+}
+
+static void what_is_not_configured_is_absent(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct board b;
+
+	(void)unused;
+	c.pvtime = false;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_int_equal(b.block[BOARD_PVTIME].size, 0);
+}
+
+static void check_no_overlap(const struct board *b)
+{
+	for (unsigned i = 0; i < BOARD_NR_BLOCKS; i++) {
+		const struct board_block *k = &b->block[i];
+
+		assert_non_null(k->name);
+		assert_true(k->nintids == 0 || k->intid + k->nintids <= BOARD_NR_INTIDS);
+		for (unsigned j = 0; j < i; j++) {
+			const struct board_block *o = &b->block[j];
+
+			if (k->size && o->size && o->base + o->size > k->base)
+				fail_msg("%s and %s overlap or are out of order", o->name, k->name);
+			if (k->nintids && o->nintids && o->intid + o->nintids > k->intid &&
+			    k->intid + k->nintids > o->intid)
+				fail_msg("%s and %s share an interrupt", o->name, k->name);
+		}
+	}
+}
+
+static void nothing_overlaps_with_any_gic_and_number_of_cpus(void **unused)
+{
+	(void)unused;
+	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
+		for (unsigned n = 1; n <= board_gic_max_cpus(gics[g]); n++) {
+			struct board b = layout(n, gics[g]);
+
+			check_no_overlap(&b);
+		}
+	}
+}
+
+static void gic_blocks_are_aligned_to_64k(void **unused)
+{
+	(void)unused;
+	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
+		struct board b = layout(3, gics[g]);
+
+		for (unsigned id = BOARD_GIC_V2M; id <= BOARD_GIC_DIST; id++)
+			assert_int_equal(b.block[id].base % KIB(64), 0);
+	}
+}
+
+static void mpidr_is_kvm_s_default(void **unused)
+{
+	static const struct {
+		unsigned index;
+		uint64_t mpidr;
+	} cases[] = { { 0, 0 },        { 15, 0xf },      { 16, 0x100 },
+		      { 17, 0x101 },   { 255, 0xf0f },   { 256, 0x1000 },
+		      { 511, 0x1f0f }, { 4095, 0xff0f }, { 4096, 0x10000 } };
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(board_default_mpidr(cases[i].index), cases[i].mpidr);
+}
+
+static void limits_are_named_with_their_option(void **unused)
+{
+	static const struct {
+		unsigned ncpus;
+		enum board_gic gic;
+		uint64_t ram;
+		unsigned ipa_bits;
+		const char *option, *limit; /* NULL: accepted */
+	} cases[] = {
+		{ 0, BOARD_GICV3, MIB(1), 40, "-c 0", "512" },
+		{ 513, BOARD_GICV3, MIB(1), 40, "-c 513", "512" },
+		{ UINT32_MAX, BOARD_GICV3_ITS, MIB(1), 40, "-c 4294967295", "512" },
+		{ 9, BOARD_GICV2, MIB(1), 40, "-c 9", "1 to 8" },
+		{ 9, BOARD_GICV2M, MIB(1), 40, "-c 9", "gicv3" },
+		{ 600, BOARD_GICV2, MIB(1), 40, "-c 600", "1 to 8" },
+		{ 512, BOARD_GICV3_ITS, MIB(1), 40, NULL, NULL },
+		{ 1, BOARD_GICV3, 0, 40, "-m", "0" },
+		{ 1, BOARD_GICV3, 4097, 40, "-m", "4 KiB" },
+		{ 1, BOARD_GICV3, GIB(2), 32, NULL, NULL },
+		{ 1, BOARD_GICV3, GIB(2) + 4096, 32, "-m", "2048M" },
+		{ 1, BOARD_GICV3, GIB(1022), 40, NULL, NULL },
+		{ 1, BOARD_GICV3, GIB(1023), 40, "-m", "40 bits" },
+		{ 1, BOARD_GICV3, 4096, 31, "-m", "31 bits" },
+		{ 1, BOARD_GICV3, 4096, 0, "-m", "0 bits" },
+		{ 1, BOARD_GICV3, UINT64_MAX - 4095, 40, "-m", "40 bits" },
+		{ 1, BOARD_GICV3, UINT64_MAX - 4095, 64, "-m", "64 bits" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct board_config c = config(cases[i].ncpus, cases[i].gic);
+		struct err err = { "" };
+		struct board b;
+		int ret;
+
+		c.ram_bytes = cases[i].ram;
+		c.ipa_bits = cases[i].ipa_bits;
+		ret = board_layout(&b, &c, &err);
+		if (ret != (cases[i].option ? -EINVAL : 0))
+			fail_msg("case %zu: found %d (%s)", i, ret, err.text);
+		if (ret &&
+		    (!strstr(err.text, cases[i].option) || !strstr(err.text, cases[i].limit)))
+			fail_msg("case %zu: expected \"%s\" and \"%s\", found \"%s\"", i,
+				 cases[i].option, cases[i].limit, err.text);
+	}
+}
+
+static void the_print_has_a_line_a_block(void **unused)
+{
+	struct board b = layout(2, BOARD_GICV2M);
+	unsigned lines = 0, blocks = 0;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)unused;
+	board_print(&b, out);
+	fclose(out);
+	for (char *c = text; *c; c++)
+		lines += *c == '\n';
+	for (unsigned i = 0; i < BOARD_NR_BLOCKS; i++) {
+		blocks += b.block[i].size != 0;
+		assert_int_equal(!!strstr(text, b.block[i].name), b.block[i].size != 0);
+	}
+	assert_int_equal(lines, blocks);
+	assert_non_null(strstr(text, "0x0001000000-0x0001000007"));
+	assert_non_null(strstr(text, "INTID 32\n"));
+	assert_non_null(strstr(text, "INTID 224-255\n"));
+	assert_non_null(strstr(text, "256 MiB"));
+	free(text);
+}
+
+static void every_exit_status_has_one_row(void **unused)
+{
+	(void)unused;
+	assert_int_equal(status_table_rows, STATUS_INTERRUPTED + 1);
+	for (unsigned i = 0; i < status_table_rows; i++) {
+		assert_int_equal(status_table[i].status, i);
+		assert_true(strlen(status_table[i].name) > 0);
+		assert_true(strlen(status_table[i].text) > 0);
+		assert_null(strchr(status_table[i].text, '\n'));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_fixed_blocks_are_where_they_always_were),
+		cmocka_unit_test(gicv3_grows_downwards),
+		cmocka_unit_test(gicv2_has_a_cpu_interface_and_perhaps_a_frame),
+		cmocka_unit_test(what_is_not_configured_is_absent),
+		cmocka_unit_test(nothing_overlaps_with_any_gic_and_number_of_cpus),
+		cmocka_unit_test(gic_blocks_are_aligned_to_64k),
+		cmocka_unit_test(mpidr_is_kvm_s_default),
+		cmocka_unit_test(limits_are_named_with_their_option),
+		cmocka_unit_test(the_print_has_a_line_a_block),
+		cmocka_unit_test(every_exit_status_has_one_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
