@@ -76,6 +76,7 @@ help:
 	@echo 'make demo         boot a Debian guest, plug a CPU out and in, power off; sets itself up'
 	@echo 'make check        all tests; T=name runs one (a unit test or a lab test)'
 	@echo 'make check-fast   unit tests and static checks only, no emulated host'
+	@echo 'make check-mutations  deliberate bugs, each of which some test must find; LAB=1 for all'
 	@echo 'make soak         the long forms of the stress tests'
 	@echo 'make bench        speed and size against QEMU (and PEER_LKVM=path) in one lab boot'
 	@echo 'make shell-lab    a shell in the emulated KVM host, with rasvm and a guest at hand'
@@ -153,10 +154,14 @@ deps:
 
 .PHONY: check check-fast check-unit check-static check-lab soak demo shell-lab bench
 check: deps
-	@+tests/check.sh all $(T)
+	@+SAN=$(SAN) tests/check.sh all $(T)
 
 check-fast: deps-build
-	@+tests/check.sh fast $(T)
+	@+SAN=$(SAN) tests/check.sh fast $(T)
+
+.PHONY: check-mutations
+check-mutations: deps
+	@tests/mutations/run.sh
 
 soak: deps
 	@+SOAK=1 tests/check.sh all $(T)

@@ -3,6 +3,7 @@
 # tests so called. Prints TAP lines as they come and closes with "N passed, N failed".
 #
 # fast: static checks and unit tests on this machine, under sanitizers; no emulator.
+# SAN=thread (or another) in the environment: all unit tests under that sanitizer instead.
 # all:  fast, then what is built (size, man page, examples), then the lab (tests/lab/check.sh).
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -118,8 +119,12 @@ begin=$SECONDS
 step layers tests/layers.sh
 step shell make --no-print-directory tidy-shell
 step format make --no-print-directory format-check
-unit_tests address,undefined
-unit_tests thread psci_threads
+if [ -n "${SAN:-}" ]; then
+	unit_tests "$SAN"
+else
+	unit_tests address,undefined
+	unit_tests thread psci_threads
+fi
 if [ "$mode" = all ]; then
 	step build make -j"$JOBS" --no-print-directory all guest
 	step size tests/size.sh

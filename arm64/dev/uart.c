@@ -415,7 +415,7 @@ static void uart_reset(struct device *dev)
 	irq_set(&uart->irq, false);
 }
 
-/* The state may have been loaded: bring indices and registers into range, drive the interrupt. */
+/* The state may have been loaded: bring its values into range, drive the interrupt. */
 static void uart_resume(struct device *dev)
 {
 	struct uart *uart = to_uart(dev);
@@ -423,7 +423,6 @@ static void uart_resume(struct device *dev)
 
 	s->ier &= IER_BITS;
 	s->mcr &= MCR_BITS;
-	s->rx_head %= UART_RX_FIFO;
 	if (s->rx_len > rx_capacity(uart))
 		s->rx_len = (uint8_t)rx_capacity(uart);
 	for (unsigned i = 0; i < UART_RX_FIFO; i++)

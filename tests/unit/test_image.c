@@ -270,6 +270,9 @@ static void ram_that_is_not_2m_aligned_is_rounded_up(void **state)
 	make_image(&w->file, 1000, 0, 1000);
 	expect_loaded(w, IMAGE_ARM64, BASE + MIB(2), BASE + MIB(2), BASE + MIB(2) + 1000);
 	assert_memory_equal(w->mem.hva + MIB(2) - 0x1000, w->file.bytes, 1000);
+	make_image(&w->file, 1000, UINT64_MAX - 0xfff, 1000); /* may not wrap back into RAM */
+	expect_refused(w, "guest RAM");
+	make_image(&w->file, 1000, 0, 1000);
 	w->mem.size = 0x1000; /* all of it below the aligned base */
 	expect_refused(w, "guest RAM");
 }

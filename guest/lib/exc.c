@@ -1,0 +1,130 @@
+/*
+ * Exceptions taken at EL1 (Arm DDI0487, D1.10): interrupts go to the GIC and timer code; a
+ * synchronous exception is the end of an EL0 function, one a test expects, or a crash. A crash on
+ * the boot CPU ends the running test; another CPU records it and powers itself off.
+ */
+#include "guest/lib/exc.h"
+
+#include "guest/lib/gic.h"
+#include "guest/lib/mmu.h"
+#include "guest/lib/print.h"
+#include "guest/lib/psci.h"
+#include "guest/lib/timer.h"
+
+#define EL0_STACK_BYTES 4096
+
+struct frame { /* start.S: exception_entry */
+	uint64_t x[31], sp, elr, spsr, esr, far, sp_el0, pad;
+};
+_Static_assert(sizeof(struct frame) == 304, "FRAME_BYTES in start.S");
+
+void exception_dispatch(struct frame *frame, uint64_t vector);
+_Noreturn void el0_enter(uint64_t pc, uint64_t sp, uint64_t arg, uint64_t return_pc);
+
+static abort_fn *abort_run;
+
+void exception_set_abort(abort_fn *fn)
+{
+	abort_run = fn;
+}
+
+void run_abort(const char *reason)
+{
+	if (abort_run)
+		abort_run(reason);
+	print("Bail out! %s\n", reason);
+	psci_system_off();
+}
+
+void exception_expect(void)
+{
+	this_cpu()->expected = (struct expected_exception){ .armed = true };
+}
+
+bool exception_taken(uint64_t *esr)
+{
+	struct expected_exception *e = &this_cpu()->expected;
+
+	e->armed = false;
+	if (esr)
+		*esr = e->esr;
+	return e->taken;
+}
+
+static void irq_count(struct cpu *cpu, uint32_t intid)
+{
+	if (intid < 32)
+		cpu->irq_count[intid]++;
+	else
+		cpu->irq_spi++;
+}
+
+static void irq(struct cpu *cpu)
+{
+	uint32_t token = gic_ack(), intid = gic_intid(token);
+
+	if (intid >= 1020)
+		return;
+	irq_count(cpu, intid);
+	timer_irq(intid);
+	gic_eoi(token);
+	if (cpu->index == 0)
+		watchdog_irq(intid);
+	else if (intid == SGI_ABORT)
+		psci_cpu_off();
+}
+
+static void crash(struct cpu *cpu, const struct frame *f, uint64_t vector)
+{
+	cpu->crash = (struct crash){ true, f->esr, f->elr, f->far, f->x[30], vector };
+	barrier_full();
+	if (cpu->index != 0) {
+		psci_cpu_off();
+		for (;;)
+			asm volatile("wfi");
+	}
+	print("# exception on the boot CPU: vector %lu ESR 0x%lx ELR image+0x%lx FAR 0x%lx LR image+0x%lx\n",
+	      vector, f->esr, f->elr - (uint64_t)image_start, f->far,
+	      f->x[30] - (uint64_t)image_start);
+	run_abort("unexpected exception");
+}
+
+static void synchronous(struct cpu *cpu, struct frame *f, uint64_t vector)
+{
+	bool from_el0 = vector >= 8;
+
+	if (from_el0 && ESR_EC(f->esr) == EC_SVC64) {
+		cpu->el0_result = f->x[0];
+		context_restore(&cpu->el0_return, 1);
+	}
+	if (!cpu->expected.armed)
+		crash(cpu, f, vector);
+	cpu->expected = (struct expected_exception){ false, true, f->esr, f->elr };
+	f->elr += 4;
+}
+
+void exception_dispatch(struct frame *frame, uint64_t vector)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (vector == 5 || vector == 9) /* IRQ, from EL1 with SP_EL1 or from EL0 */
+		irq(cpu);
+	else if (vector == 4 || vector == 8)
+		synchronous(cpu, frame, vector);
+	else
+		crash(cpu, frame, vector);
+}
+
+uint64_t el0_run(const void *fn, uint64_t arg)
+{
+	static char stack[EL0_STACK_BYTES] __attribute__((aligned(16)));
+	struct cpu *cpu = this_cpu();
+	uint64_t daif = sysreg_read(daif);
+
+	sysreg_write(daif, daif | DAIF_ALL);
+	if (context_save(&cpu->el0_return) == 0)
+		el0_enter(mmu_el0_address(fn), mmu_el0_address(stack + sizeof(stack)), arg,
+			  mmu_el0_address(el0_leave));
+	sysreg_write(daif, sysreg_read(daif) & (daif | ~DAIF_ALL));
+	return cpu->el0_result;
+}

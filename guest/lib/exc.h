@@ -1,0 +1,36 @@
+/* Exceptions: interrupts, expected exceptions, crashes; and code run at EL0. */
+#ifndef GUEST_LIB_EXC_H
+#define GUEST_LIB_EXC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/lib/cpu.h"
+
+#define ESR_EC(esr) ((unsigned)((esr) >> 26 & 0x3f))
+#define EC_UNKNOWN  0x00u /* undefined instruction */
+#define EC_SVC64    0x15u
+
+/* SGI by which the boot CPU asks a CPU to power itself off wherever it is. */
+#define SGI_ABORT 15
+
+/* From here to exception_taken() one synchronous exception on this CPU is recorded and the
+ * instruction that caused it is skipped. */
+void exception_expect(void);
+
+/* Ends it. True if there was one, with its syndrome in *esr. */
+bool exception_taken(uint64_t *esr);
+
+/* Run fn(arg) at EL0 on its own stack; its result. Code and data are reached through addresses EL0
+ * may use, so fn must use only what is on its stack and what `arg` points to by such addresses. */
+uint64_t el0_run(const void *fn, uint64_t arg);
+
+extern const char el0_leave[], el0_hvc[], el0_smc[];
+
+/* Called on the boot CPU for an exception nobody expected (reason is a static string) and by the
+ * watchdog; must not return. */
+typedef void abort_fn(const char *reason);
+void exception_set_abort(abort_fn *fn);
+void run_abort(const char *reason);
+
+#endif

@@ -1,0 +1,48 @@
+# Payloads that run inside a machine: flat binaries without libc. Included by the top Makefile and,
+# for the suite alone, by guest/Makefile. Needs BUILD; GUEST_TOP is the directory above guest/.
+
+GUEST_TOP ?= .
+GUEST_CROSS ?= $(if $(filter aarch64,$(shell uname -m)),,aarch64-linux-gnu-)
+GUEST_CC ?= $(GUEST_CROSS)gcc
+GUEST_OBJCOPY ?= $(GUEST_CROSS)objcopy
+GUEST_DIR ?= $(BUILD)/guest
+
+# No SIMD registers in C, no unaligned or exclusive accesses (the MMU may be off), no initialised
+# writable data (guest/lib/image.ld says why).
+GUEST_CFLAGS := -std=gnu11 -O2 -g -march=armv8-a -ffreestanding -fno-builtin -fpie \
+	-fvisibility=hidden -mgeneral-regs-only -mstrict-align -mno-outline-atomics \
+	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables \
+	-fno-tree-loop-distribute-patterns -mbranch-protection=none -U_FORTIFY_SOURCE \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual -Wformat=2 \
+	$(if $(CI),-Werror) -I$(GUEST_TOP) -MMD -MP
+GUEST_LDFLAGS := -nostdlib -pie -Wl,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,notext \
+	-Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,$(GUEST_TOP)/guest/lib/image.ld
+
+GUEST_LIB_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/lib/*.c $(GUEST_TOP)/guest/lib/*.S))
+GUEST_LIB_OBJ := $(patsubst %,$(GUEST_DIR)/lib/%.o,$(GUEST_LIB_SRC))
+GUEST_PSCI_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/psci/*.c))
+GUEST_PSCI_OBJ := $(patsubst %,$(GUEST_DIR)/psci/%.o,$(GUEST_PSCI_SRC))
+
+.PHONY: guest
+guest: $(GUEST_DIR)/psci.flat
+
+$(GUEST_DIR)/psci.elf: $(GUEST_PSCI_OBJ) $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP)/guest/rules.mk
+	@printf '  %-7s %s\n' LD $@
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^)
+
+# .bss becomes part of the file: a loader that knows only its size must not reuse that memory.
+$(GUEST_DIR)/%.flat: $(GUEST_DIR)/%.elf
+	@printf '  %-7s %s\n' FLAT $@
+	$(Q)$(GUEST_OBJCOPY) -O binary --set-section-flags .bss=alloc,load,contents $< $@
+
+$(GUEST_DIR)/%.c.o: $(GUEST_TOP)/guest/%.c
+	@printf '  %-7s %s\n' GUESTCC $<
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(GUEST_DIR)/%.S.o: $(GUEST_TOP)/guest/%.S
+	@printf '  %-7s %s\n' GUESTAS $<
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+-include $(wildcard $(GUEST_DIR)/*/*.d)
