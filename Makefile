@@ -55,7 +55,8 @@ HOST_FDT := $(firstword $(wildcard /usr/lib/$(HOST_ARCH)-linux-gnu/libfdt.so /us
 LIB_SRC := $(wildcard lib/*.c)
 HYPERCALL_SRC := $(wildcard hypercall/*.c)
 DEV_SRC := $(wildcard arm64/dev/*.c)
-MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c
+MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c arm64/trace.c \
+	arm64/console.c arm64/console_in.c arm64/console_out.c
 CLI_PURE_SRC := $(filter-out cli/cli.c cli/run.c cli/doctor.c,$(wildcard cli/*.c))
 PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
 ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c lib/*.c)

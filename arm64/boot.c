@@ -78,19 +78,6 @@ static uint64_t random_u64(void)
 	return v;
 }
 
-static int dump_dtb(const char *path, const void *dtb, size_t bytes, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ssize_t n = fd < 0 ? -1 : write(fd, dtb, bytes);
-	int e = n < 0 ? errno : ENOSPC;
-
-	if (fd >= 0)
-		close(fd);
-	if (n != (ssize_t)bytes)
-		return err_set(err, -e, "--dump-dtb %s: %s", path, strerror(e));
-	return 0;
-}
-
 static int write_fdt(struct vm *vm, const struct placement *p, struct err *err)
 {
 	const struct run_config *c = vm->config;
@@ -113,7 +100,8 @@ static int write_fdt(struct vm *vm, const struct placement *p, struct err *err)
 	bytes = fdt_build(&vm->board, &params, dtb, FDT_MAX_BYTES, err);
 	if (bytes < 0)
 		return bytes;
-	return c->dump_dtb_path ? dump_dtb(c->dump_dtb_path, dtb, (size_t)bytes, err) : 0;
+	vm->dtb_bytes = (size_t)bytes;
+	return 0;
 }
 
 int boot_load(struct vm *vm, struct err *err)
@@ -142,5 +130,24 @@ int boot_load(struct vm *vm, struct err *err)
 	log_info("%s kernel at %#llx, initrd at %#llx, device tree at %#llx",
 		 image_format_name(image.format), (unsigned long long)image.entry.v,
 		 (unsigned long long)p.initrd, (unsigned long long)p.fdt);
+	return 0;
+}
+
+int boot_dump_dtb(struct vm *vm, struct err *err)
+{
+	const char *path = vm->config->dump_dtb_path;
+	const void *dtb = mem_ptr(&vm->mem, gpa(vm->boot_entry.ctx), vm->dtb_bytes);
+	ssize_t n;
+	int fd, e;
+
+	if (!path || !dtb)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	n = fd < 0 ? -1 : write(fd, dtb, vm->dtb_bytes);
+	e = n < 0 ? errno : ENOSPC;
+	if (fd >= 0)
+		close(fd);
+	if (n != (ssize_t)vm->dtb_bytes)
+		return err_set(err, -e, "--dump-dtb %s: %s", path, strerror(e));
 	return 0;
 }

@@ -10,4 +10,8 @@
  * or does not fit (the user's to solve). Main thread, no vCPU runs. */
 int boot_load(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
+/* --dump-dtb: write the device tree the guest is given to the file config names, if it names one.
+ * After boot_load(). 0, or -errno with `err` written. */
+int boot_dump_dtb(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
 #endif

@@ -1,7 +1,8 @@
 /*
  * The guest's first UART and the outside: stdin and stdout, a pseudo terminal, a file or nothing.
  * Output is collected and written in batches, at most CONSOLE_FLUSH_NS later; input waits in its
- * source until the guest has room, so none is lost.
+ * source until the guest has room, so none is lost. Only a terminal is read at any time, for its
+ * escape keys; what is typed while CONSOLE_IN_BYTES wait for the guest is dropped.
  */
 #ifndef ARM64_CONSOLE_H
 #define ARM64_CONSOLE_H
@@ -15,52 +16,66 @@
 #include "lib/loop.h"
 
 #define CONSOLE_FLUSH_NS UINT64_C(5000000) /* the promise is 10 ms; half is left for scheduling */
+#define CONSOLE_DROP_NS  UINT64_C(1000000000)
+#define CONSOLE_IN_BYTES 4096
 
 /* What the console tells its owner. Main thread. */
 struct console_ops {
-	void (*quit)(void *world);              /* Ctrl-a x, or nobody reads the output any more */
+	void (*quit)(void *world); /* Ctrl-a x, or the output can go nowhere any more */
 	void (*panic)(void *world, bool final); /* panic text seen; final: the guest halted there */
 };
 
-#define CONSOLE_DROP_NS UINT64_C(1000000000)
-
-struct console {
-	struct loop *loop;
-	struct uart *uart;
-	const struct console_ops *ops;
-	void *world;
-	int in_fd, out_fd; /* -1: none */
-	int keep_fd;       /* other end of the pty, held open so that it does not hang up */
-	int flush_fd;      /* timerfd */
-	int space_fd;      /* eventfd: the guest made room for input */
-	bool own_in, own_out;
-	bool in_pollable; /* false: a regular file, always readable */
-	bool in_paused;   /* waiting for room in the guest */
-	bool tty;         /* raw mode was set on stdin; escape keys work */
-	bool escape;      /* Ctrl-a was typed */
-	uint8_t in[256];  /* read from in_fd, not yet taken by the UART */
-	unsigned in_head, in_len;
-	uint8_t out[4096]; /* taken from the UART, not yet written */
-	unsigned out_head, out_len;
-	bool out_waiting; /* for out_fd to take more */
-	bool may_drop;    /* a pty: output is lost while nobody reads it for CONSOLE_DROP_NS */
-	bool out_dropping;
+struct console_out {
+	int fd; /* -1: none */
+	bool own;
+	bool blocking; /* O_NONBLOCK could not be had: ask before each write */
+	bool waiting;  /* for fd to take more */
+	bool may_drop; /* a pty: output is lost while nobody reads it for CONSOLE_DROP_NS */
+	bool dropping;
+	uint64_t drop_at_ns; /* while waiting */
+	uint8_t buf[4096];   /* taken from the UART, not yet written */
+	unsigned head, len;
 	unsigned panic_match[2];
 };
 
-/* Attach `uart`'s world to what config asks for. On success uart_init() may be given
- * console_uart_ops with the console as its world. 0, or -errno with `err` written. */
+struct console_in {
+	int fd; /* -1: none, or ended */
+	bool own;
+	bool pollable;                 /* false: a regular file, always readable */
+	bool paused;                   /* waiting for room in the guest */
+	bool tty;                      /* raw mode was set on stdin; escape keys work */
+	bool escape;                   /* Ctrl-a was typed */
+	uint8_t buf[CONSOLE_IN_BYTES]; /* read from fd, not yet taken by the UART */
+	unsigned head, len;
+};
+
+struct console {
+	struct loop *loop; /* NULL: never opened */
+	struct uart *uart;
+	const struct console_ops *ops;
+	void *world;
+	struct console_out out;
+	struct console_in in;
+	int keep_fd;  /* other end of the pty, held open so that it does not hang up */
+	int flush_fd; /* timerfd: output waits */
+	int space_fd; /* eventfd: the guest made room for input */
+};
+
+/* Open what config asks for and join the loop. 0, or -errno with `err` written; console_close() is
+ * to be called in both cases. Main thread, as all that follows. */
 int console_open(struct console *console, const struct run_config *config, struct loop *loop,
 		 const struct console_ops *ops, void *world, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Tell the console which UART it serves and begin to read input. */
+/* Tell the console which UART it serves (whose ops are console_uart_ops and whose world is the
+ * console) and begin to read input. */
 void console_attach(struct console *console, struct uart *uart);
 
-/* Write all output there is, waiting up to `wait_ms` for a slow reader; main thread. */
-void console_flush(struct console *console, int wait_ms);
+/* Write what can be written without waiting. True if nothing is left that a reader may still
+ * take; false: it waits for the reader, run the loop. */
+bool console_flush(struct console *console);
 
-/* Flush, restore the terminal, close. Safe on a console that never opened (all fds -1). */
+/* Restore the terminal, leave the loop, close. Safe on a zeroed console. */
 void console_close(struct console *console);
 
 extern const struct uart_ops console_uart_ops;

@@ -38,7 +38,7 @@ int fw_init(struct vm *vm, struct err *err)
 
 	vm->faults = vm->config->faults;
 	vm->psci_service = (struct fw_service){ "psci", psci_calls, psci_ncalls, &vm->psci };
-	vm->call_count = calloc(psci_ncalls + 1, sizeof(*vm->call_count));
+	vm->call_count = calloc((size_t)config.npe * (psci_ncalls + 1), sizeof(*vm->call_count));
 	if (!vm->call_count)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < config.npe; i++)
@@ -52,11 +52,11 @@ void fw_destroy(struct vm *vm)
 	vm->call_count = NULL;
 }
 
-void fw_reset(struct vm *vm)
+void fw_reset(struct vm *vm, bool warm)
 {
 	struct fw_locked fw = fw_lock(&vm->fw);
 
-	psci_reset(fw, &vm->psci, vm->boot_entry);
+	psci_reset(fw, &vm->psci, vm->boot_entry, warm);
 	fw_unlock(fw);
 }
 
@@ -97,11 +97,8 @@ static enum vcpu_next stop_with(struct vcpu *vcpu, enum vm_event event)
 static enum vcpu_next go_off(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	struct fw_locked fw = fw_lock(&vm->fw);
-	bool all_off = psci_all_off(fw, &vm->psci);
 
-	fw_unlock(fw);
-	if (!all_off)
+	if (!vcpu->last_off)
 		return VCPU_OFF;
 	if (vm->config->all_off == ALL_OFF_EXIT) {
 		log_error("every CPU of the guest is off: nothing can run any more");
@@ -173,7 +170,7 @@ static int fetch(struct vcpu *vcpu, const struct fw_call *row, struct smccc *cal
 /* A function nobody here knows takes no arguments, but whoever traces wants to see what came. */
 static int fetch_unknown(struct vcpu *vcpu, struct smccc *call)
 {
-	if (!trace_on(&vcpu->vm->trace))
+	if (!trace_on(&vcpu->vm->trace) && !vcpu->vm->config->nsmccc)
 		return 0;
 	for (; call->nargs < TRACE_UNKNOWN_ARGS; call->nargs++) {
 		int r = vcpu_get_reg(vcpu, kvm_reg_x(call->nargs + 1), &call->arg[call->nargs]);
@@ -197,11 +194,31 @@ static void delay(struct vcpu *vcpu, uint64_t ns)
 	fw_unlock(fw);
 }
 
-static void count_call(struct vm *vm, const struct fw_call *row)
+static void count_call(struct vcpu *vcpu, const struct fw_call *row)
 {
 	size_t i = row ? (size_t)(row - psci_calls) : psci_ncalls;
 
-	atomic_fetch_add_explicit(&vm->call_count[i], 1, memory_order_relaxed);
+	vcpu->vm->call_count[vcpu->index * (size_t)(psci_ncalls + 1) + i]++;
+}
+
+/* --smccc RANGE=log. */
+static void log_call(struct vcpu *vcpu, const struct smccc *call)
+{
+	const struct run_config *c = vcpu->vm->config;
+
+	for (unsigned i = 0; i < c->nsmccc; i++) {
+		const struct smccc_range *r = &c->smccc[i];
+
+		if (r->action != SMCCC_ACT_LOG || call->fid - r->base >= r->count)
+			continue;
+		if (log_allow(&vcpu->smccc_log, call->now_ns))
+			log_warn(
+				"CPU %u: %s call %#x (%s), x1 %#llx x2 %#llx x3 %#llx: not supported",
+				vcpu->index, call->conduit == SMCCC_SMC ? "smc" : "hvc", call->fid,
+				smccc_owner_name(call->fid), (unsigned long long)call->arg[0],
+				(unsigned long long)call->arg[1], (unsigned long long)call->arg[2]);
+		return;
+	}
 }
 
 static enum fw_result serve(struct vcpu *vcpu, const struct fw_call *row, struct smccc *call)
@@ -220,6 +237,7 @@ static enum fw_result serve(struct vcpu *vcpu, const struct fw_call *row, struct
 	}
 	fw = fw_lock(&vm->fw);
 	result = psci_call(fw, &vm->psci, row, call);
+	vcpu->last_off = result == FW_PE_OFF && psci_all_off(fw, &vm->psci);
 	fw_unlock(fw);
 	return result;
 }
@@ -234,12 +252,16 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu)
 		.pe = vcpu->index,
 		.now_ns = clock_now_ns(),
 	};
-	const struct fw_call *row = fw_find(&vm->psci_service, call.fid);
+	/* With PSCI in KVM such a call can only come from a range the operator wants logged. */
+	const struct fw_call *row =
+		vm->config->psci == PSCI_USER ? fw_find(&vm->psci_service, call.fid) : NULL;
 	enum fw_result result;
 
 	if (row ? fetch(vcpu, row, &call) : fetch_unknown(vcpu, &call))
 		return host_error(vcpu, "cannot read the arguments of a firmware call");
-	count_call(vm, row);
+	count_call(vcpu, row);
+	if (!row)
+		log_call(vcpu, &call);
 	result = serve(vcpu, row, &call);
 	if (trace_on(&vm->trace))
 		trace_call(&vm->trace, call.now_ns - vm->started_ns, row, &call, result);

@@ -33,6 +33,11 @@ _Static_assert(sizeof(struct kvm_smccc_filter) == 24, "UAPI layout");
 #define KVM_HYPERCALL_EXIT_16BIT (1U << 1)
 #endif
 
+/* Linux 6.13, with PSCI in KVM. */
+#ifndef KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2
+#define KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2 (1ULL << 0)
+#endif
+
 #ifndef KVM_CAP_COUNTER_OFFSET
 #define KVM_CAP_COUNTER_OFFSET 227
 #endif

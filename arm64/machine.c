@@ -20,6 +20,7 @@
 #include "arm64/image.h"
 #include "arm64/stats.h"
 #include "arm64/vm.h"
+#include "hypercall/smccc_filter.h"
 #include "lib/clock.h"
 #include "lib/cpulist.h"
 #include "lib/tty.h"
@@ -34,6 +35,8 @@ int config_check(const struct run_config *c, struct err *err)
 	cpu_set_t set;
 	int r;
 
+	if (!c->kernel && c->dry_run)
+		return 0;
 	if (!c->kernel)
 		return err_set(err, -EINVAL, "--kernel is missing: name the guest's kernel file");
 	r = image_file_size("--kernel", c->kernel, &bytes, err);
@@ -48,7 +51,7 @@ int config_check(const struct run_config *c, struct err *err)
 
 static void on_quit(void *world)
 {
-	vm_report(world, VM_INTERRUPTED);
+	vm_end(world, VM_INTERRUPTED);
 }
 
 static void arm_timer(int fd, uint64_t delay_ns)
@@ -72,18 +75,25 @@ static const struct console_ops console_ops = { .quit = on_quit, .panic = on_pan
 
 static void on_panic_grace(void *arg, uint32_t events)
 {
+	struct vm *vm = arg;
+	uint64_t expired;
+
 	(void)events;
-	vm_report(arg, VM_PANIC);
+	if (read(vm->panic_fd, &expired, sizeof(expired)) > 0)
+		vm_end(vm, VM_PANIC);
 }
 
 static void on_timeout(void *arg, uint32_t events)
 {
 	struct vm *vm = arg;
+	uint64_t expired;
 
 	(void)events;
+	if (read(vm->timeout_fd, &expired, sizeof(expired)) <= 0)
+		return;
 	log_error("--timeout: the guest still ran after %.1f s",
 		  (double)vm->config->timeout_ns / (double)NS_PER_SEC);
-	vm_report(vm, VM_TIMEOUT);
+	vm_end(vm, VM_TIMEOUT);
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -100,7 +110,7 @@ static void on_signal(void *arg, uint32_t events)
 	}
 	/* The machine has no power button yet, so a request to stop is carried out at once. */
 	log_info("signal %u: stopping the guest", si.ssi_signo);
-	vm_report(vm, VM_INTERRUPTED);
+	vm_end(vm, VM_INTERRUPTED);
 }
 
 /* ---- the real time clock's view of the host ---- */
@@ -238,10 +248,14 @@ static int pin_vcpus(struct vm *vm, struct err *err)
 	return r;
 }
 
+/* The main loop looks at vm->event itself; this only takes the wake-up back. */
 static void on_event(void *arg, uint32_t events)
 {
-	(void)arg;
-	(void)events; /* the main loop looks at vm->event itself */
+	struct vm *vm = arg;
+	uint64_t count;
+
+	if (events & EPOLLIN && read(vm->event_fd, &count, sizeof(count)) < 0)
+		log_debug("eventfd: %s", strerror(errno));
 }
 
 static void ignore(int sig)
@@ -249,21 +263,33 @@ static void ignore(int sig)
 	(void)sig; /* its arrival ends KVM_RUN; nothing more is wanted */
 }
 
-/* Signals that stop the guest come as events; the kick only interrupts; a reader that goes away is
- * an error of write(2). */
+/* What is told to end the run, but for what the parent had us ignore (nohup, a shell's background
+ * job): a blocked signal would come all the same. */
+static void stop_signals(sigset_t *set)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction now;
+
+	sigemptyset(set);
+	sigaddset(set, SIGCONT);
+	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(set, signals[i]);
+}
+
+/* Signals that stop the guest come as events; the kick only interrupts, and must do so whatever
+ * mask we were started with; a reader that goes away is an error of write(2). */
 static int take_signals(struct vm *vm)
 {
 	struct sigaction kick = { .sa_handler = ignore };
-	sigset_t set;
+	sigset_t set, kick_set;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGRTMIN, &kick, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGCONT);
+	sigemptyset(&kick_set);
+	sigaddset(&kick_set, SIGRTMIN);
+	pthread_sigmask(SIG_UNBLOCK, &kick_set, NULL);
+	stop_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	vm->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return vm->signal_fd < 0 ? -errno : 0;
@@ -336,31 +362,50 @@ static int probe(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* Map RAM and load the files into it. What is wrong with them shows only now; a RAM file made for
+ * this run does not stay behind then. */
+static int load_ram(struct vm *vm, struct err *err)
+{
+	const struct run_config *c = vm->config;
+	int r = mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path,
+			err);
+
+	if (r == 0)
+		r = boot_load(vm, err);
+	if (r && vm->mem.file_created)
+		unlink(c->backing_path);
+	return r;
+}
+
 /* Everything a reset leaves alone. 0, or the exit status of what went wrong. */
 static enum exit_status machine_build(struct vm *vm, struct err *err)
 {
 	const struct run_config *c = vm->config;
 
+	int r;
+
 	if (probe(vm, err))
 		return STATUS_HOST_KVM;
-	if (lay_out(vm, err))
+	r = lay_out(vm, err);
+	if (r)
+		return r == -EOPNOTSUPP ? STATUS_HOST_KVM : STATUS_USAGE;
+	if (pin_vcpus(vm, err))
 		return STATUS_USAGE;
-	if (mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path, err))
-		return STATUS_USAGE;
-	if (boot_load(vm, err))
+	/* From here on a signal waits for the event loop, however long the files take to load. */
+	if (open_events(vm, err))
+		return STATUS_INTERNAL;
+	if (load_ram(vm, err))
 		return STATUS_USAGE;
 	if (fw_init(vm, err))
 		return STATUS_INTERNAL;
-	if (pin_vcpus(vm, err))
-		return STATUS_USAGE;
 	if (trace_open(&vm->trace, c->trace_path, err))
 		return STATUS_USAGE;
-	if (open_events(vm, err))
-		return STATUS_INTERNAL;
 	if (console_open(&vm->console, c, &vm->loop, &console_ops, vm, err))
 		return STATUS_USAGE;
 	if (add_devices(vm, err))
 		return STATUS_INTERNAL;
+	if (boot_dump_dtb(vm, err))
+		return STATUS_USAGE;
 	console_attach(&vm->console, &vm->uart[0]);
 	return STATUS_POWEROFF;
 }
@@ -373,6 +418,16 @@ static void close_fds(struct vm *vm)
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+/* Let the reader of the console take what the guest printed last. Nothing but a signal or --timeout
+ * breaks that off. */
+static void finish_console(struct vm *vm)
+{
+	atomic_store(&vm->stop, VM_RUNNING);
+	while (!console_flush(&vm->console) && atomic_load(&vm->stop) == VM_RUNNING)
+		if (loop_once(&vm->loop, -1))
+			break;
 }
 
 static void machine_free(struct vm *vm)
@@ -391,28 +446,34 @@ static void machine_free(struct vm *vm)
 /* ---- running ---- */
 
 /* One life of the guest, from power-on to whatever ends it. */
-static enum vm_event live_once(struct vm *vm, struct err *err)
+static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 {
 	int r = vm_create(vm, err);
 
 	if (r)
 		return VM_HOST_ERROR;
-	fw_reset(vm);
+	fw_reset(vm, warm);
 	bus_resume(&vm->bus);
 	r = vm_start(vm, err);
-	while (r == 0 && atomic_load(&vm->event) == VM_RUNNING)
-		r = loop_once(&vm->loop);
+	while (r == 0 && atomic_load(&vm->event) == VM_RUNNING) {
+		r = loop_once(&vm->loop, -1);
+		if (r)
+			err_set(err, r, "event loop: %s", strerror(-r));
+	}
 	if (r)
 		vm_report(vm, VM_INTERNAL_ERROR);
 	vm_stop(vm);
-	console_flush(&vm->console, 1000);
+	/* What the operator asked for while the guest ended by itself counts, and a panic message
+	 * may still be in the UART. */
+	console_flush(&vm->console);
+	if (loop_once(&vm->loop, 0))
+		return VM_INTERNAL_ERROR;
 	return atomic_load(&vm->event);
 }
 
 /* Make RAM and devices as after power-on; a warm reset keeps RAM but for what is loaded again. */
 static int prepare_reset(struct vm *vm, bool warm, struct err *err)
 {
-	uint64_t drained;
 	int r;
 
 	vm->resets++;
@@ -425,8 +486,7 @@ static int prepare_reset(struct vm *vm, bool warm, struct err *err)
 	r = warm ? 0 : mem_clear(&vm->mem, err);
 	if (r == 0)
 		r = boot_load(vm, err);
-	if (read(vm->event_fd, &drained, sizeof(drained)) < 0 && errno != EAGAIN)
-		return err_set(err, -errno, "eventfd: %s", strerror(errno));
+	arm_timer(vm->panic_fd, 0);
 	atomic_store(&vm->panic_seen, false);
 	atomic_store(&vm->event, VM_RUNNING);
 	return r;
@@ -446,27 +506,40 @@ static const enum exit_status event_status[] = {
 	[VM_INTERNAL_ERROR] = STATUS_INTERNAL,
 };
 
+/* True if the guest gets another life. */
+static bool goes_on(struct vm *vm, enum vm_event event)
+{
+	bool panicked = atomic_load(&vm->panic_seen) && vm->config->on_panic == ON_PANIC_EXIT;
+
+	return (event == VM_RESET || event == VM_WARM_RESET) &&
+	       atomic_load(&vm->stop) == VM_RUNNING && vm->config->on_reset == ON_RESET_REBOOT &&
+	       !panicked;
+}
+
 static enum exit_status status_of(struct vm *vm, enum vm_event event)
 {
 	bool reset = event == VM_RESET || event == VM_WARM_RESET;
+	enum vm_event stop = atomic_load(&vm->stop);
 
 	/* A guest that resets because its kernel panicked did not reset of its own will. */
 	if (reset && atomic_load(&vm->panic_seen))
 		return STATUS_PANIC;
-	return event_status[event];
+	return event_status[reset && stop != VM_RUNNING ? stop : event];
 }
 
 static enum exit_status run_to_end(struct vm *vm, struct err *err)
 {
+	bool warm = false;
+
 	for (;;) {
-		enum vm_event event = live_once(vm, err);
-		bool reset = event == VM_RESET || event == VM_WARM_RESET;
+		enum vm_event event = live_once(vm, warm, err);
 
 		if (vm->config->stats)
 			stats_collect(vm);
-		if (!reset || vm->config->on_reset == ON_RESET_EXIT)
+		if (!goes_on(vm, event))
 			return status_of(vm, event);
-		if (prepare_reset(vm, event == VM_WARM_RESET, err))
+		warm = event == VM_WARM_RESET;
+		if (prepare_reset(vm, warm, err))
 			return STATUS_INTERNAL;
 	}
 }
@@ -499,6 +572,7 @@ enum exit_status machine_run(const struct run_config *config)
 		if (config->timeout_ns)
 			arm_timer(vm->timeout_fd, config->timeout_ns);
 		status = run_to_end(vm, &err);
+		finish_console(vm);
 		forget_memory(vm);
 		if (config->stats)
 			stats_print(vm, stderr);
@@ -506,10 +580,65 @@ enum exit_status machine_run(const struct run_config *config)
 	machine_free(vm);
 	if (err.text[0])
 		log_error("%s", err.text);
+	log_info("%s", status_text(status));
 	return status;
 }
 
 /* ---- looking without building ---- */
+
+static const char *on_off(bool on)
+{
+	return on ? "on" : "off";
+}
+
+static void print_filter(const struct run_config *c, FILE *out)
+{
+	static const char *const action[] = {
+		[SMCCC_KVM_HANDLE] = "kernel",
+		[SMCCC_KVM_DENY] = "deny",
+		[SMCCC_KVM_FWD_TO_USER] = "rasvm",
+	};
+	struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES];
+	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, c->psci == PSCI_USER, entries);
+
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "calls   %#010x+%#x to %s\n", entries[i].base, entries[i].count,
+			action[entries[i].kvm_action]);
+}
+
+static void print_machine(const struct vm *vm, FILE *out)
+{
+	const struct run_config *c = vm->config;
+	const struct board_config *b = &vm->board.config;
+
+	fprintf(out, "CPUs    %u, SVE %s, pointer authentication %s, PMU %s, stolen time %s\n",
+		b->ncpus, on_off(feature_wanted(c->sve, vm->caps.sve)),
+		on_off(feature_wanted(c->pauth, vm->caps.pauth)), on_off(b->pmu),
+		on_off(b->pvtime));
+	fprintf(out, "GIC     %s\n", board_gic_name(b->gic));
+	fprintf(out, "RAM     %llu bytes, addresses of %u bits\n", (unsigned long long)b->ram_bytes,
+		b->ipa_bits);
+	fprintf(out, "PSCI    %u.%u, by %s\n", c->psci_version >> 16, c->psci_version & 0xffff,
+		c->psci == PSCI_USER ? "rasvm" : "KVM");
+	print_filter(c, out);
+	fprintf(out, "kernel  %s\ninitrd  %s\nparams  %s\n", c->kernel ? c->kernel : "none",
+		c->initrd ? c->initrd : "none", c->params ? c->params : "");
+	board_print(&vm->board, out);
+}
+
+/* --dry-run --dump-dtb: the tree needs the addresses of what would be loaded, so load it. */
+static int plan_dtb(struct vm *vm, struct err *err)
+{
+	const struct run_config *c = vm->config;
+	int r;
+
+	if (!c->dump_dtb_path || !c->kernel)
+		return 0;
+	r = mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, MEM_ANON, NULL, err);
+	if (r == 0)
+		r = boot_load(vm, err);
+	return r ? r : boot_dump_dtb(vm, err);
+}
 
 enum exit_status machine_dry_run(const struct run_config *config, FILE *out)
 {
@@ -536,10 +665,10 @@ enum exit_status machine_dry_run(const struct run_config *config, FILE *out)
 					       .pmu = true,
 					       .pvtime = true };
 	}
-	if (status == STATUS_POWEROFF && lay_out(vm, &err))
+	if (status == STATUS_POWEROFF && (lay_out(vm, &err) || plan_dtb(vm, &err)))
 		status = STATUS_USAGE;
 	if (status == STATUS_POWEROFF)
-		board_print(&vm->board, out);
+		print_machine(vm, out);
 	else
 		log_error("%s", err.text);
 	machine_free(vm);

@@ -85,6 +85,9 @@ static enum vcpu_next exit_system_event(struct vcpu *vcpu)
 	case KVM_SYSTEM_EVENT_WAKEUP:
 		return fw_wakeup(vcpu);
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		if (run->system_event.ndata &&
+		    run->system_event.data[0] & KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2)
+			return report(vcpu, VM_HIBERNATE);
 		return report(vcpu, VM_POWEROFF);
 	case KVM_SYSTEM_EVENT_RESET:
 		if (run->system_event.ndata &&

@@ -98,18 +98,23 @@ static void print_vcpu(const struct vcpu_stats *s, unsigned index, FILE *out)
 		index, s->kvm.exits, s->kvm.wfi, s->kvm.wfe, s->kvm.wakeups, s->kvm.mmio_kernel);
 }
 
+static void print_calls(const struct vm *vm, unsigned cpu, FILE *out)
+{
+	const uint64_t *count = &vm->call_count[cpu * (size_t)(psci_ncalls + 1)];
+
+	for (unsigned i = 0; i < psci_ncalls; i++)
+		if (count[i])
+			fprintf(out, "cpu %u: call %s (%#x) %" PRIu64 "\n", cpu, psci_calls[i].name,
+				psci_calls[i].fid, count[i]);
+	if (count[psci_ncalls])
+		fprintf(out, "cpu %u: call unknown %" PRIu64 "\n", cpu, count[psci_ncalls]);
+}
+
 void stats_print(const struct vm *vm, FILE *out)
 {
 	fprintf(out, "rasvm: statistics: %u CPUs, %u resets\n", vm->board.config.ncpus, vm->resets);
-	for (unsigned i = 0; i < vm->board.config.ncpus; i++)
+	for (unsigned i = 0; i < vm->board.config.ncpus; i++) {
 		print_vcpu(&vm->stats[i], i, out);
-	for (unsigned i = 0; i <= psci_ncalls; i++) {
-		uint64_t n = atomic_load(&vm->call_count[i]);
-
-		if (n && i < psci_ncalls)
-			fprintf(out, "call %s (%#x): %" PRIu64 "\n", psci_calls[i].name,
-				psci_calls[i].fid, n);
-		else if (n)
-			fprintf(out, "call unknown: %" PRIu64 "\n", n);
+		print_calls(vm, i, out);
 	}
 }

@@ -1,4 +1,4 @@
-/* See status.h. The texts end the last line `rasvm run` prints and fill the man page's table. */
+/* See status.h. The texts fill the man page's table and end `rasvm run --loglevel info`. */
 #include "arm64/status.h"
 
 #include "lib/types.h"
@@ -17,5 +17,13 @@ const struct status_row status_table[] = {
 	{ STATUS_INTERRUPTED, "interrupted", "stopped by a signal or by Ctrl-a x" },
 	/* clang-format on */
 };
+
+const char *status_text(enum exit_status status)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(status_table); i++)
+		if (status_table[i].status == status)
+			return status_table[i].text;
+	return "unknown exit status";
+}
 
 const unsigned status_table_rows = ARRAY_SIZE(status_table);

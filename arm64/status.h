@@ -22,6 +22,9 @@ struct status_row {
 };
 
 /* All statuses, for the man page and messages. */
+/* Text of `status`; never NULL. */
+const char *status_text(enum exit_status status);
+
 extern const struct status_row status_table[];
 extern const unsigned status_table_rows;
 

@@ -100,15 +100,31 @@ static int set_kernel_psci_version(struct vcpu *vcpu, struct err *err)
 	return 0;
 }
 
+/* The device tree and PSCI name CPUs by MPIDR; KVM must agree. */
+static int check_mpidr(struct vcpu *vcpu, struct err *err)
+{
+	uint64_t expected = vcpu->vm->mpidr[vcpu->index], found;
+	int r = kvm_reg_get(vcpu->fd, kvm_reg_sys(3, 0, 0, 0, 5), &found);
+
+	if (r < 0)
+		return err_set(err, r, "CPU %u: cannot read MPIDR_EL1: %s", vcpu->index,
+			       strerror(-r));
+	if ((found & MPIDR_AFFINITY) != expected)
+		return err_set(err, -EPROTO,
+			       "CPU %u: KVM gave it MPIDR %#llx, the board says %#llx", vcpu->index,
+			       (unsigned long long)found, (unsigned long long)expected);
+	return 0;
+}
+
 int vcpu_create(struct vm *vm, unsigned index, struct err *err)
 {
 	struct vcpu *c = &vm->vcpu[index];
 	pthread_condattr_t attr;
-	uint64_t mpidr;
 	int r;
 
 	*c = (struct vcpu){ .vm = vm, .index = index, .fd = -1 };
 	c->unclaimed_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 5 };
+	c->smccc_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 100 };
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->wake, &attr);
@@ -132,14 +148,8 @@ int vcpu_create(struct vm *vm, unsigned index, struct err *err)
 		r = finalize_sve(c, err);
 	if (r == 0)
 		r = set_kernel_psci_version(c, err);
-	if (r == 0) {
-		r = kvm_reg_get(c->fd, kvm_reg_sys(3, 0, 0, 0, 5), &mpidr);
-		if (r == 0 && (mpidr & UINT64_C(0xff00ffffff)) != vm->mpidr[index])
-			r = err_set(err, -EPROTO,
-				    "CPU %u: KVM gave it MPIDR %#llx, the board says %#llx", index,
-				    (unsigned long long)mpidr,
-				    (unsigned long long)vm->mpidr[index]);
-	}
+	if (r == 0)
+		r = check_mpidr(c, err);
 	if (r < 0)
 		vcpu_destroy(c);
 	return r;

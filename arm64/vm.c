@@ -251,6 +251,14 @@ void vm_report(struct vm *vm, enum vm_event event)
 		log_error("cannot wake the main thread: %s", strerror(errno));
 }
 
+void vm_end(struct vm *vm, enum vm_event event)
+{
+	int running = VM_RUNNING;
+
+	atomic_compare_exchange_strong(&vm->stop, &running, event);
+	vm_report(vm, event);
+}
+
 void vm_irq_set(void *world, uint32_t intid, bool level)
 {
 	struct vm *vm = world;

@@ -56,7 +56,8 @@ enum vm_event {
 
 #define VCPU_EXIT_REASONS 48
 
-#define SCTLR_EE (UINT64_C(1) << 25) /* Arm DDI 0487 D19.2.133, SCTLR_EL1 */
+#define MPIDR_AFFINITY UINT64_C(0xff00ffffff) /* Arm DDI 0487, MPIDR_EL1: Aff3 to Aff0 */
+#define SCTLR_EE       (UINT64_C(1) << 25)    /* Arm DDI 0487 D19.2.133, SCTLR_EL1 */
 
 /* KVM's own counters of a vCPU, for what never reaches user space. */
 struct vcpu_kvm_stats {
@@ -89,8 +90,9 @@ struct vcpu {
 	/* Owner thread only. */
 	bool has_run;   /* KVM_RUN was called since the last KVM_ARM_VCPU_INIT */
 	bool suspended; /* MP state is SUSPENDED; a wake event ends it */
+	bool last_off;  /* this PE's CPU_OFF left no PE on */
 	struct vcpu_stats stats;
-	struct log_limit unclaimed_log;
+	struct log_limit unclaimed_log, smccc_log;
 };
 
 struct vm {
@@ -113,8 +115,11 @@ struct vm {
 	struct psci psci;
 	struct psci_pe pe[BOARD_MAX_CPUS];
 	struct fw_service psci_service;
-	struct psci_entry boot_entry;
-	_Atomic uint64_t *call_count; /* per row of psci_calls; the last is "unknown" */
+	struct psci_entry boot_entry; /* ctx: GPA of the device tree */
+	size_t dtb_bytes;
+	/* Calls by vCPU (its thread writes) and row of psci_calls, one more for unknown functions:
+	 * ncpus * (psci_ncalls + 1). */
+	uint64_t *call_count;
 
 	/* Board devices, on the bus. */
 	struct bus bus;
@@ -130,7 +135,8 @@ struct vm {
 	int signal_fd, timeout_fd, panic_fd;
 	uint64_t started_ns;
 
-	_Atomic int event; /* enum vm_event */
+	_Atomic int event; /* enum vm_event: what ended this life of the guest */
+	_Atomic int stop;  /* enum vm_event: what ends the run, whatever the guest does */
 	int event_fd;      /* wakes the main loop when `event` changed */
 	_Atomic bool panic_seen;
 	unsigned resets;
@@ -155,6 +161,10 @@ void vm_stop(struct vm *vm);
 /* Something ended the run: keep the first event, stop the guest from executing further (all vCPUs
  * are kicked out) and wake the main loop. Any thread, without vm.fw. */
 void vm_report(struct vm *vm, enum vm_event event);
+
+/* The operator, a signal or a time limit ends the run: as vm_report(), but a reset of the guest that
+ * comes first does not make it forgotten. Any thread, without vm.fw. */
+void vm_end(struct vm *vm, enum vm_event event);
 
 /* Drive an interrupt input; `world` is the struct vm. Any thread. */
 void vm_irq_set(void *world, uint32_t intid, bool level);
@@ -201,8 +211,9 @@ const char *vcpu_exit_name(unsigned reason);
 int fw_init(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 void fw_destroy(struct vm *vm);
 
-/* All PEs off but the boot PE, which is to start at vm->boot_entry. Main thread, no vCPU threads. */
-void fw_reset(struct vm *vm);
+/* All PEs off but the boot PE, which is to start at vm->boot_entry. `warm`: RAM was kept. Main
+ * thread, no vCPU threads. */
+void fw_reset(struct vm *vm, bool warm);
 
 /* Owner thread: wait until the PE is powered on. True: start at `entry`; false: stop requested. */
 bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry);

@@ -168,12 +168,13 @@ int value_parse_console(void *target, const struct opt *opt, const char *value, 
 		return set_console(config, CONSOLE_NONE, NULL, err);
 	if (path_after(value, "file"))
 		return set_console(config, CONSOLE_FILE, path_after(value, "file"), err);
-	if (strchr(value, '/'))
+	if (strpbrk(value, "/."))
 		return set_console(config, CONSOLE_FILE, value, err);
 	if (strcmp(value, "virtio") == 0 || strcmp(value, "hv") == 0)
 		return err_set(err, -EINVAL, "is not available in this version; use serial");
-	return err_set(err, -EINVAL,
-		       "is not one of: serial, pty, none, file=PATH, or a path with a /");
+	return err_set(
+		err, -EINVAL,
+		"is not one of: serial, pty, none, file=PATH, or a file name with a / or a dot");
 }
 
 bool value_print_console(const void *target, const struct opt *opt, unsigned index, FILE *out)

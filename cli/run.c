@@ -22,13 +22,16 @@ static int print_config(const struct run_options *options)
 static int start(const struct run_options *options)
 {
 	struct err err = { "" };
+	int status, written;
 
 	log_set_level(options->loglevel);
 	if (config_check(&options->config, &err) < 0)
 		return usage_error(&err);
 	if (!options->config.dry_run)
 		return machine_run(&options->config);
-	return machine_dry_run(&options->config, stdout);
+	status = machine_dry_run(&options->config, stdout);
+	written = command_finish_output(stdout);
+	return status ? status : written;
 }
 
 static int run(struct run_options *options, int argc, char **argv)

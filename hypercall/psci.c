@@ -173,10 +173,13 @@ int psci_init(struct psci *psci, const struct psci_config *config, struct psci_p
 	return 0;
 }
 
-void psci_reset(struct fw_locked locked, struct psci *psci, struct psci_entry boot)
+void psci_reset(struct fw_locked locked, struct psci *psci, struct psci_entry boot, bool warm)
 {
+	bool mem_protect = warm && psci->mem_protect;
+
 	(void)locked;
 	reset_state(psci);
+	psci->mem_protect = mem_protect;
 	psci_power_on(psci, &psci->pe[psci->config.boot_pe], boot);
 }
 

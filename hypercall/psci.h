@@ -98,8 +98,9 @@ int psci_init(struct psci *psci, const struct psci_config *config, struct psci_p
 	      struct err *err) __attribute__((warn_unused_result));
 
 /* Cold or warm reset: all PEs OFF except the boot PE, which is to start at `boot`; platform
- * coordinated mode, memory protection off, statistics zero. No PE may be running. */
-void psci_reset(struct fw_locked, struct psci *psci, struct psci_entry boot);
+ * coordinated mode, statistics zero; memory protection off, unless `warm`, which kept RAM. No PE may
+ * be running. */
+void psci_reset(struct fw_locked, struct psci *psci, struct psci_entry boot, bool warm);
 
 /* For the PE's own thread: true if the PE was powered on since it last asked, with `entry` filled
  * in and the PE ON; the thread resets its vCPU and starts there. False: it is OFF (wait), or it

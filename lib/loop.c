@@ -65,10 +65,10 @@ void loop_remove(struct loop *loop, int fd)
 	s->fd = -1;
 }
 
-int loop_once(struct loop *loop)
+int loop_once(struct loop *loop, int timeout_ms)
 {
 	struct epoll_event ev[16];
-	int n = epoll_wait(loop->epoll_fd, ev, 16, -1);
+	int n = epoll_wait(loop->epoll_fd, ev, 16, timeout_ms);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;

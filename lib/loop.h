@@ -39,7 +39,8 @@ void loop_modify(struct loop *loop, int fd, uint32_t events);
 /* Stop watching; safe if `fd` is not in the loop. */
 void loop_remove(struct loop *loop, int fd);
 
-/* Wait for the next events and call their functions once. 0 or -errno. */
-int loop_once(struct loop *loop) __attribute__((warn_unused_result));
+/* Wait for the next events, `timeout_ms` at most (-1: for ever, 0: not at all), and call their
+ * functions once. 0 or -errno. */
+int loop_once(struct loop *loop, int timeout_ms) __attribute__((warn_unused_result));
 
 #endif

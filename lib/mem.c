@@ -29,6 +29,7 @@
 struct backing_file {
 	int fd;         /* -1: anonymous */
 	uint64_t align; /* of the host address, bytes, a power of two */
+	bool created;
 };
 
 static int no_room(uint64_t size, int error, struct err *err)
@@ -135,7 +136,11 @@ static int open_file(struct backing_file *file, const char *path, uint64_t size,
 	struct stat st;
 
 	/* O_NONBLOCK: a FIFO is to be refused below, not waited for. */
-	file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	file->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (file->fd < 0 && errno == ENOENT) {
+		file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		file->created = file->fd >= 0;
+	}
 	if (file->fd < 0 || fstat(file->fd, &st))
 		return err_set(err, -errno, "--mem-backing file=%s: cannot open it: %s", path,
 			       strerror(errno));
@@ -222,6 +227,7 @@ int mem_map(struct mem *m, gpa_t base, uint64_t size, enum mem_backing backing, 
 	if (!ret)
 		ret = open_backing(&file, size, backing, path, err);
 	m->fd = file.fd;
+	m->file_created = file.created;
 	if (!ret)
 		ret = place(m, &file, err);
 	if (ret) {

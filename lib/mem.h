@@ -20,6 +20,7 @@ struct mem {
 	size_t map_len; /* bytes */
 	int fd;         /* backing file or -1 */
 	enum mem_backing backing;
+	bool file_created; /* MEM_FILE: the file did not exist before */
 };
 
 /* Map `size` bytes of guest RAM at guest address `base`. `path` is the directory (MEM_HUGETLBFS) or

@@ -12,15 +12,29 @@ static struct {
 	struct termios saved, raw_settings;
 } tty;
 
+bool tty_in_background(int fd)
+{
+	pid_t foreground;
+
+	if (!isatty(fd))
+		return false;
+	/* -1: not our controlling terminal, so its job control does not concern us. */
+	foreground = tcgetpgrp(fd);
+	return foreground >= 0 && foreground != getpgrp();
+}
+
+/* From the background a change would stop the process (SIGTTOU), and it is another job's terminal
+ * by then: whoever took it over has set it up. */
 void tty_restore(void)
 {
 	if (!tty.raw)
 		return;
 	tty.raw = 0;
-	tcsetattr(tty.fd, TCSANOW, &tty.saved);
+	if (!tty_in_background(tty.fd))
+		tcsetattr(tty.fd, TCSANOW, &tty.saved);
 }
 
-/* A crash: restore the terminal, then die of the same signal with its usual effect. */
+/* The process dies: restore the terminal, then die of the same signal with its usual effect. */
 static void on_fatal(int sig)
 {
 	tty_restore();
@@ -28,13 +42,22 @@ static void on_fatal(int sig)
 	raise(sig);
 }
 
+/* All signals that would end the process, but for those it was told to ignore and those that it
+ * waits for elsewhere (a handler of a blocked signal does not run). SIGKILL cannot be caught; the
+ * real-time signals belong to the threads. */
 static void catch_fatal(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
+	static const int fatal[] = {
+		SIGSEGV, SIGBUS,    SIGFPE,  SIGILL,  SIGABRT, SIGSYS,    SIGTRAP,
+		SIGUSR1, SIGUSR2,   SIGALRM, SIGXCPU, SIGXFSZ, SIGPWR,    SIGIO,
+		SIGPROF, SIGVTALRM, SIGHUP,  SIGINT,  SIGQUIT, SIGSTKFLT, SIGTERM,
+	};
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction now;
 
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
-		sigaction(fatal[i], &sa, NULL);
+		if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+			sigaction(fatal[i], &sa, NULL);
 }
 
 bool tty_raw(int fd)
@@ -46,16 +69,12 @@ bool tty_raw(int fd)
 	cfmakeraw(&tty.raw_settings);
 	/* Keep output processing: rasvm's own messages end lines with "\n" only. */
 	tty.raw_settings.c_oflag = tty.saved.c_oflag;
-	if (tcsetattr(fd, TCSANOW, &tty.raw_settings) < 0)
-		return false;
-	tty.raw = 1;
 	catch_fatal();
-	return true;
-}
-
-bool tty_in_background(int fd)
-{
-	return isatty(fd) && tcgetpgrp(fd) != getpgrp();
+	tty.raw = 1;
+	if (tcsetattr(fd, TCSANOW, &tty.raw_settings) == 0)
+		return true;
+	tty.raw = 0;
+	return false;
 }
 
 void tty_make_raw(int fd)
@@ -70,6 +89,6 @@ void tty_make_raw(int fd)
 
 void tty_continue(void)
 {
-	if (tty.raw)
+	if (tty.raw && !tty_in_background(tty.fd))
 		tcsetattr(tty.fd, TCSANOW, &tty.raw_settings);
 }

@@ -94,7 +94,7 @@ static inline void fixture_init(struct fixture *f, uint32_t version, bool on_pen
 	assert_int_equal(psci_init(&f->psci, &config, f->pe, &err), 0);
 
 	struct fw_locked locked = fw_lock(&f->lock);
-	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY });
+	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY }, false);
 	assert_true(psci_take_on(locked, &f->psci, 0, &entry));
 	fw_unlock(locked);
 }

@@ -234,7 +234,7 @@ static void reset_restores_the_initial_state(void **state)
 	wake(f, 1, &entry);
 
 	struct fw_locked locked = fw_lock(&f->lock);
-	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY + 64, .ctx = 7 });
+	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY + 64, .ctx = 7 }, false);
 	assert_false(psci_mem_protect(locked, &f->psci));
 	fw_unlock(locked);
 
@@ -256,12 +256,26 @@ static void reset_restores_platform_coordinated_mode(void **state)
 
 	expect(f, 0, FID_SET_SUSPEND_MODE, ARGS(1), PSCI_SUCCESS);
 	struct fw_locked locked = fw_lock(&f->lock);
-	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY });
+	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY }, false);
 	fw_unlock(locked);
 	assert_true(take_on(f, 0, &entry));
 	power_on(f, 1);
 	/* OS-initiated, this would be denied: PE 1 of the same cluster runs. */
 	expect_result(f, 0, FID_CPU_SUSPEND, ARGS(0x01010000, ENTRY, 0), FW_PE_SUSPEND);
+}
+
+static void a_warm_reset_keeps_memory_protected(void **state)
+{
+	struct fixture *f = *state;
+	struct fw_locked locked;
+
+	expect(f, 0, FID_MEM_PROTECT, ARGS(1), 0);
+	locked = fw_lock(&f->lock);
+	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY }, true);
+	assert_true(psci_mem_protect(locked, &f->psci));
+	psci_reset(locked, &f->psci, (struct psci_entry){ .pc = ENTRY }, false);
+	assert_false(psci_mem_protect(locked, &f->psci));
+	fw_unlock(locked);
 }
 
 static void after_init_nothing_runs(void **state)
@@ -281,7 +295,7 @@ static void after_init_nothing_runs(void **state)
 	struct fw_locked locked = fw_lock(&lock);
 	assert_true(psci_all_off(locked, &psci));
 	assert_false(psci_take_on(locked, &psci, 0, &entry));
-	psci_reset(locked, &psci, (struct psci_entry){ .pc = ENTRY });
+	psci_reset(locked, &psci, (struct psci_entry){ .pc = ENTRY }, false);
 	assert_false(psci_all_off(locked, &psci));
 	fw_unlock(locked);
 }
@@ -402,6 +416,7 @@ int main(void)
 		PSCI_TEST(a_fault_does_not_make_an_absent_function_present),
 		PSCI_TEST(reset_restores_the_initial_state),
 		PSCI_TEST(reset_restores_platform_coordinated_mode),
+		PSCI_TEST(a_warm_reset_keeps_memory_protected),
 		cmocka_unit_test(after_init_nothing_runs),
 		cmocka_unit_test(init_refuses_an_impossible_machine),
 		cmocka_unit_test(versions_are_parsed_by_name),

@@ -87,7 +87,7 @@ static void world_init(struct world *w, bool on_pending)
 	assert_int_equal(psci_init(&w->psci, &config, w->pe, &err), 0);
 
 	struct fw_locked locked = fw_lock(&w->lock);
-	psci_reset(locked, &w->psci, (struct psci_entry){ .pc = RAM_BASE });
+	psci_reset(locked, &w->psci, (struct psci_entry){ .pc = RAM_BASE }, false);
 	w->thread[0].granted = 1;
 	fw_unlock(locked);
 }

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Boots the emulated arm64 host on an overlay directory and streams what its /lab/run.sh prints.
+# Usage: boot.sh NAME OVERLAY TIMEOUT_S
+# NAME.log (results) and NAME.console (the host's kernel) are kept under build/lab/logs. Exit
+# status: the one run.sh gave, 124 if the host had to be stopped, 3 if it died.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+name=$1
+overlay=$2
+timeout_s=$3
+work=$(mktemp -d "${TMPDIR:-/tmp}/rasvm-lab.XXXXXX")
+emulator=
+
+cleanup() {
+	if [ -n "$emulator" ]; then kill "$emulator" 2>/dev/null || :; fi
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+mkdir -p "$LAB_LOGS"
+pack_cpio "$overlay" "$work/overlay.cpio"
+cat "$LAB_IMAGES/host.cpio" "$LAB_IMAGES/modules.cpio" "$LAB_IMAGES/boot.cpio" "$work/overlay.cpio" \
+	>"$work/initrd"
+mkfifo "$work/results"
+
+note "booting the emulated host: -cpu $LAB_CPU, GICv$LAB_GIC, $LAB_SMP CPUs (limit ${timeout_s} s)"
+# shellcheck disable=SC2046 # one argument a word
+timeout -k 5 "$timeout_s" qemu-system-aarch64 $(lab_machine) \
+	-kernel "$LAB_IMAGES/Image" -initrd "$work/initrd" \
+	-append "console=ttyAMA0 loglevel=5 panic=-1 rdinit=/init" \
+	-chardev "file,id=console,path=$LAB_LOGS/$name.console" -serial chardev:console \
+	-chardev "file,id=results,path=$work/results" \
+	-device virtio-serial-pci -device virtserialport,chardev=results,name=lab.results \
+	</dev/null &
+emulator=$!
+tee "$LAB_LOGS/$name.log" <"$work/results" | sed -u '/^lab: end /d'
+
+status=0
+wait "$emulator" || status=$?
+emulator=
+if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+	note "the host was stopped after $timeout_s s; its console ends:"
+	tail -n 20 "$LAB_LOGS/$name.console" >&2
+	exit 124
+fi
+end=$(sed -n 's/^lab: end \([0-9]*\).*/\1/p' "$LAB_LOGS/$name.log" | tail -n 1)
+if [ -z "$end" ]; then
+	note "the host died (emulator status $status); its console ends:"
+	tail -n 40 "$LAB_LOGS/$name.console" >&2
+	exit 3
+fi
+exit "$end"

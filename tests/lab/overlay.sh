@@ -1,0 +1,42 @@
+#!/bin/sh
+# Fills a directory with what one lab run needs: the program, the payloads, the tests and the
+# guest's scripted initramfs; with LAB_PEER=1 also another VMM (peer.sh). Usage: overlay.sh DIR TEST...
+set -eu
+. "$(dirname "$0")/common.sh"
+
+dir=$1
+shift
+mkdir -p "$dir/lab/bin" "$dir/lab/boot" "$dir/lab/payload" "$dir/lab/t"
+cp "$LAB_SRC/host-init" "$dir/init"
+chmod 755 "$dir/init"
+cp "$LAB_SRC/run.sh" "$LAB_SRC/lead.sh" "$dir/lab/"
+cp "$LAB_SRC"/t/* "$dir/lab/t/"
+if [ "$#" -gt 0 ]; then printf '%s\n' "$@"; fi >"$dir/lab/list"
+printf "export SOAK='%s' LAB_SLOW='%s' LAB_VERBOSE='%s' LAB_NAME='%s'\n" \
+	"${SOAK:-}" "${LAB_SLOW:-1}" "${LAB_VERBOSE:-}" "${LAB_NAME:-lab}" >"$dir/lab/env"
+
+if [ -e "$BUILD/rasvm" ]; then
+	cp "$BUILD/rasvm" "$dir/lab/bin/"
+	# What is left of the debugging information only costs unpacking time.
+	prefix=aarch64-linux-gnu-
+	if [ "$(uname -m)" = aarch64 ]; then prefix=; fi
+	"${prefix}strip" -g "$dir/lab/bin/rasvm" 2>/dev/null || :
+else
+	note "no $BUILD/rasvm: the lab will run without it"
+fi
+for file in "$BUILD"/guest/*.flat "$ROOT/guest/list"; do
+	if [ -f "$file" ]; then cp "$file" "$dir/lab/payload/"; fi
+done
+if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/peer"; fi
+
+if [ -e "$LAB_DIR/filter_test" ]; then cp "$LAB_DIR/filter_test" "$dir/lab/bin/"; fi
+
+# The guest's initramfs: busybox, then its scripted init and kexec on top.
+guest=$dir/guest
+mkdir -p "$guest/bin"
+cp "$LAB_SRC/guest-init" "$guest/init"
+chmod 755 "$guest/init"
+cp "$LAB_DIR/kexec" "$guest/bin/kexec"
+pack_cpio "$guest" "$dir/guest.cpio"
+cat "$LAB_IMAGES/guest.cpio" "$dir/guest.cpio" >"$dir/lab/boot/guest.cpio"
+rm -rf "$guest" "$dir/guest.cpio"
