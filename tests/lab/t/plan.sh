@@ -40,7 +40,7 @@ magic=$(head -c 4 machine.dtb | hexdump -e '4/1 "%02x"')
 is '--dump-dtb: magic number' "$magic" d00dfeed
 size=$((0x0$(head -c 8 machine.dtb | tail -c 4 | hexdump -e '4/1 "%02x"')))
 is '--dump-dtb: size of the file as in its header' "$(wc -c <machine.dtb)" "$size"
-tr '\0' '\n' <machine.dtb >words
+tr -c ' -~' '\n' <machine.dtb >words
 has '--dump-dtb: psci node' words 'arm,psci-1.0'
 has '--dump-dtb: serial port' words 'ns16550a'
 is '--dump-dtb: CPU nodes' "$(grep -cE '^cpu@[0-9a-f]+$' words)" 3
