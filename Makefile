@@ -198,15 +198,16 @@ format-check:
 TIDY_FLAGS := -std=gnu11 -D_GNU_SOURCE -DRASVM_VERSION='"$(VERSION)"' -I.
 tidy: tidy-pure tidy-arm64 tidy-cppcheck tidy-shell
 .PHONY: tidy-pure tidy-arm64 tidy-cppcheck tidy-shell
+# One process a file: several in one make clang-tidy 14 take every second va_list for uninitialised.
 tidy-pure:
 	$(call say,TIDY,pure parts)
-	$(Q)clang-tidy --quiet $(PURE_SRC) -- $(TIDY_FLAGS) 2>$(BUILD)/tidy.err || { cat $(BUILD)/tidy.err; exit 1; }
+	$(Q)printf '%s\n' $(PURE_SRC) | xargs -P $(shell nproc) -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) 2>$(BUILD)/tidy.err
 tidy-arm64:
 	$(call say,TIDY,arm64)
-	$(Q)clang-tidy --quiet $(filter-out $(PURE_SRC),$(ARM_SRC)) -- $(TIDY_FLAGS) --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include 2>$(BUILD)/tidy.err || { cat $(BUILD)/tidy.err; exit 1; }
+	$(Q)printf '%s\n' $(filter-out $(PURE_SRC),$(ARM_SRC)) | xargs -P $(shell nproc) -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include 2>$(BUILD)/tidy.err
 tidy-cppcheck:
 	$(call say,CPPCHK,$(words $(ARM_SRC)) files)
-	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -D__aarch64__ --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches $(ARM_SRC)
+	$(Q)cppcheck -j $(shell nproc) --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -D__aarch64__ --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches $(ARM_SRC)
 tidy-shell:
 	$(call say,SHCHK,$(words $(SH_FILES)) files)
 	$(Q)shellcheck $(SH_FILES)

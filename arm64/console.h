@@ -32,7 +32,7 @@ struct console_out {
 	bool waiting;  /* for fd to take more */
 	bool may_drop; /* a pty: output is lost while nobody reads it for CONSOLE_DROP_NS */
 	bool dropping;
-	uint64_t drop_at_ns; /* while waiting */
+	uint64_t drop_at_ns; /* while waiting: unless the reader takes something; else 0 */
 	uint8_t buf[4096];   /* taken from the UART, not yet written */
 	unsigned head, len;
 	unsigned panic_match[2];

@@ -132,20 +132,26 @@ static bool read_stream(struct console *con)
 	return true;
 }
 
-void console_pump_in(struct console *con)
+/* Feed the guest, reading when it wants more. A file can be read at any time; of what can be polled
+ * only one read is known not to block, and that when it was said to be `readable`. */
+static void pump(struct console *con, bool readable)
 {
-	while (con->uart && !con->in.tty) {
-		if (!feed_uart(con)) {
-			pause_input(con, true);
+	struct console_in *in = &con->in;
+
+	while (feed_uart(con)) {
+		if (in->fd < 0 || !readable || !read_stream(con)) {
+			pause_input(con, false);
 			return;
 		}
-		if (con->in.fd < 0 || !read_stream(con))
-			break;
-		/* One read for each time it was said to be readable; a file always is. */
-		if (con->in.pollable && feed_uart(con))
-			break;
+		readable = !in->pollable;
 	}
-	pause_input(con, false);
+	pause_input(con, true);
+}
+
+void console_pump_in(struct console *con)
+{
+	if (!con->in.tty)
+		pump(con, !con->in.pollable);
 }
 
 /* A terminal is read even while the guest takes nothing: Ctrl-a x must work then above all. */
@@ -175,7 +181,7 @@ void console_on_readable(void *arg, uint32_t events)
 	if (con->in.tty)
 		pump_keys(con);
 	else
-		console_pump_in(con);
+		pump(con, true);
 }
 
 void console_on_space(void *arg, uint32_t events)

@@ -66,18 +66,29 @@ static void lose_output(struct console *con, int error)
 	con->ops->quit(con->world);
 }
 
+/* The time to wait for a reader who takes nothing begins anew when he took something. */
+static void start_drop_time(struct console *con)
+{
+	struct console_out *out = &con->out;
+
+	if (!out->may_drop || out->drop_at_ns)
+		return;
+	out->drop_at_ns = clock_now_ns() + CONSOLE_DROP_NS;
+	console_arm_flush(con, CONSOLE_DROP_NS);
+}
+
 static void wait_for_reader(struct console *con, bool wait)
 {
 	struct console_out *out = &con->out;
 
+	if (wait)
+		start_drop_time(con);
+	else
+		out->drop_at_ns = 0;
 	if (out->waiting == wait)
 		return;
 	out->waiting = wait;
 	loop_modify(con->loop, out->fd, wait ? EPOLLOUT : 0);
-	if (wait && out->may_drop) {
-		out->drop_at_ns = clock_now_ns() + CONSOLE_DROP_NS;
-		console_arm_flush(con, CONSOLE_DROP_NS);
-	}
 }
 
 /* Like write(2) on a descriptor that does not block. */
@@ -109,7 +120,6 @@ static bool write_once(struct console *con)
 	if (n >= 0) {
 		out->head += (unsigned)n;
 		out->len -= (unsigned)n;
-		out->dropping = false;
 		return true;
 	}
 	if (errno == EINTR)
@@ -168,6 +178,7 @@ void console_on_flush(void *arg, uint32_t events)
 		console_arm_flush(con, out->drop_at_ns - now_ns);
 		return;
 	}
+	/* Only on_writable ends this: a pty may have room for a little more without a reader. */
 	out->dropping = true;
 	console_pump_out(con);
 }
@@ -176,11 +187,10 @@ void console_on_writable(void *arg, uint32_t events)
 {
 	struct console *con = arg;
 
-	if (!(events & EPOLLOUT) && events & (EPOLLERR | EPOLLHUP)) {
+	if (!(events & EPOLLOUT) && events & (EPOLLERR | EPOLLHUP))
 		lose_output(con, EPIPE);
-		return;
-	}
 	con->out.dropping = false;
+	con->out.drop_at_ns = 0;
 	console_pump_out(con);
 }
 

@@ -16,7 +16,7 @@ void console_on_writable(void *arg, uint32_t events);
 void console_on_readable(void *arg, uint32_t events);
 void console_on_space(void *arg, uint32_t events);
 
-/* Read input as long as there is some and the guest has room. */
+/* Hand input to the guest while it has room; of a file, read on. */
 void console_pump_in(struct console *con);
 
 #endif

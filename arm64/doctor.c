@@ -91,6 +91,8 @@ enum exit_status machine_doctor(FILE *out)
 	fprintf(out, "host page size              %ld bytes\n", sysconf(_SC_PAGESIZE));
 	fd = kvm_open("/dev/kvm", &err);
 	r = fd < 0 ? fd : kvm_probe(fd, &caps, &err);
+	if (r >= 0)
+		close(r);
 	if (fd >= 0)
 		close(fd);
 	if (r < 0) {

@@ -153,6 +153,11 @@ static void probe_vm(int vm_fd, struct host_caps *caps)
 	caps->irq_line_layout2 = kvm_cap(vm_fd, KVM_CAP_ARM_IRQ_LINE_LAYOUT_2);
 }
 
+unsigned kvm_probe_ipa_bits(const struct host_caps *caps)
+{
+	return caps->ipa_bits < 40 ? caps->ipa_bits : 40;
+}
+
 int kvm_probe(int kvm_fd, struct host_caps *caps, struct err *err)
 {
 	int vm_fd;
@@ -163,10 +168,10 @@ int kvm_probe(int kvm_fd, struct host_caps *caps, struct err *err)
 		caps->ipa_bits = 40; /* kernels without the capability know only this size */
 	caps->max_vcpus = kvm_cap(kvm_fd, KVM_CAP_MAX_VCPUS);
 	caps->vcpu_map_bytes = kvm_ioctl_int(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vm_fd = kvm_ioctl_int(kvm_fd, KVM_CREATE_VM, caps->ipa_bits < 40 ? caps->ipa_bits : 0);
+	vm_fd = kvm_ioctl_int(kvm_fd, KVM_CREATE_VM,
+			      caps->ipa_bits < 40 ? kvm_probe_ipa_bits(caps) : 0);
 	if (vm_fd < 0)
 		return err_set(err, vm_fd, "KVM_CREATE_VM: %s", strerror(-vm_fd));
 	probe_vm(vm_fd, caps);
-	close(vm_fd);
-	return 0;
+	return vm_fd;
 }

@@ -30,9 +30,15 @@ struct host_caps {
  * what to do about it. */
 int kvm_open(const char *path, struct err *err) __attribute__((warn_unused_result));
 
-/* Fill `caps`. Makes and destroys a scratch VM. 0, or -errno with `err` written. */
+/* Fill `caps` by asking an empty VM, made for that and left open: taking a VM down costs more than
+ * making one, so whoever wants to run a guest in a VM with kvm_probe_ipa_bits() address bits uses this one.
+ * Its descriptor, or -errno with `err` written. */
 int kvm_probe(int kvm_fd, struct host_caps *caps, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* The address bits of a VM that kvm_probe() makes: 40, what every KVM has, or less if the host has
+ * less. */
+unsigned kvm_probe_ipa_bits(const struct host_caps *caps);
 
 /* ioctl with an integer argument or none; >= 0 or -errno. EINTR is returned, not retried. */
 int kvm_ioctl_int(int fd, unsigned long request, unsigned long arg)

@@ -23,6 +23,11 @@ static int create_vm_fd(struct vm *vm, struct err *err)
 {
 	unsigned bits = vm->board.config.ipa_bits;
 
+	if (vm->probe_fd >= 0 && bits == kvm_probe_ipa_bits(&vm->caps)) {
+		vm->vm_fd = vm->probe_fd;
+		vm->probe_fd = -1;
+		return 0;
+	}
 	/* 0 means 40 bits and is the only size that kernels without the capability accept. */
 	vm->vm_fd = kvm_ioctl_int(vm->kvm_fd, KVM_CREATE_VM, bits == 40 ? 0 : bits);
 	if (vm->vm_fd < 0)

@@ -104,6 +104,7 @@ struct vm {
 
 	/* KVM objects: -1 or NULL between vm_destroy() and vm_create(). */
 	int kvm_fd, vm_fd, gic_fd, its_fd;
+	int probe_fd; /* the VM kvm_probe() made, until vm_create() takes it */
 	void *pvtime; /* memory behind BOARD_PVTIME */
 	uint32_t vcpu_features;
 	struct vcpu *vcpu; /* ncpus of them */

@@ -71,7 +71,7 @@ unit_program() { # unit_program SAN BINARY
 
 unit_tests() { # unit_tests SAN [PATTERN]
 	local dir=$BUILD/host-${1//,/-} src targets=() t
-	for src in tests/unit/test_${2:-}*.c; do
+	for src in tests/unit/test_*"${2:-}".c; do
 		t=$(basename "$src" .c)
 		wanted "$t" && targets+=("$dir/unit/$t")
 	done
@@ -123,7 +123,7 @@ if [ -n "${SAN:-}" ]; then
 	unit_tests "$SAN"
 else
 	unit_tests address,undefined
-	unit_tests thread psci_threads
+	unit_tests thread _threads
 fi
 if [ "$mode" = all ]; then
 	step build make -j"$JOBS" --no-print-directory all guest

@@ -22,9 +22,11 @@ level() { # level FOLDER: the height of a source folder
 	esac
 }
 
-for file in $(find cli arm64 hypercall lib -name '*.[ch]' | sort); do
+sources=$(find cli arm64 hypercall lib -name '*.[ch]' | sort)
+for file in $sources; do
 	from=$(dirname "$file")
-	for include in $(sed -n 's/^#include "\(.*\)"/\1/p' "$file"); do
+	includes=$(sed -n 's/^#include "\(.*\)"/\1/p' "$file")
+	for include in $includes; do
 		to=$(dirname "$include")
 		[ "$to" = "$from" ] && continue
 		[ -e "$include" ] || complain "$file: includes \"$include\", which is not there"
@@ -37,11 +39,11 @@ for file in $(find cli arm64 hypercall lib -name '*.[ch]' | sort); do
 	done
 done
 
-if grep -lE '#include <(linux|asm)/kvm' $(find . -path ./build -prune -o -name '*.[ch]' -print) |
+if find . -path ./build -prune -o -name '*.[ch]' -exec grep -lE '#include <(linux|asm)/kvm' {} + |
 	grep -vE '^\./(arm64/[a-z_0-9]+\.[ch]|tests/lab/|bench/)'; then
 	complain "the files above include KVM's headers outside arm64/"
 fi
-if grep -nE '(^|[^_a-z])(exit|_exit|abort) *\(' $(find cli arm64 hypercall lib -name '*.c'); then
+if find cli arm64 hypercall lib -name '*.c' -exec grep -nE '(^|[^_a-z])(exit|_exit|abort) *\(' {} +; then
 	complain "the lines above end the process outside main.c"
 fi
 exit $bad

@@ -7,7 +7,7 @@ BUILD=${BUILD:-build}
 limit=$((1024 * 1024))
 stripped=$(mktemp)
 trap 'rm -f "$stripped"' EXIT
-strip_tool=strip
+strip_tool='strip'
 [ "$(uname -m)" = aarch64 ] || strip_tool=aarch64-linux-gnu-strip
 "$strip_tool" -o "$stripped" "$BUILD/rasvm"
 size=$(stat -c %s "$stripped")

@@ -29,7 +29,7 @@ for file in "$BUILD"/guest/*.flat "$ROOT/guest/list"; do
 done
 if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/peer"; fi
 
-if [ -e "$LAB_DIR/filter_test" ]; then cp "$LAB_DIR/filter_test" "$dir/lab/bin/"; fi
+cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$dir/lab/bin/"
 
 # The guest's initramfs: busybox, then its scripted init and kexec on top.
 guest=$dir/guest

@@ -82,7 +82,8 @@ run_test() {
 	echo "# $1 (limit $limit s)"
 	: >"$LAB/tmp/stream"
 	start=$(uptime_cs)
-	TEST=$1 setsid sh "$LAB/lead.sh" "$file" </dev/null 3>&1 >"$LAB/tmp/transcript" 2>&1 &
+	# This shell runs it in the background, which would leave SIGINT ignored in all of it.
+	TEST=$1 setsid "$LAB/bin/default_signals" sh "$LAB/lead.sh" "$file" </dev/null 3>&1 >"$LAB/tmp/transcript" 2>&1 &
 	leader=$!
 	(
 		sleep "$limit"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the lab's own small programs for arm64: kexec, run inside the guest, and filter_test, run
-# on the host.
+# Builds the lab's own small programs for arm64: kexec, run inside the guest, and filter_test
+# and default_signals, run on the host.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -19,3 +19,4 @@ build() { # build NAME LIBRARY...
 mkdir -p "$LAB_DIR"
 build kexec -lfdt
 build filter_test
+build default_signals

@@ -173,6 +173,34 @@ static void make_zboot(struct file *f, const char *type)
 	f->n += 100;
 }
 
+static void put16(uint8_t *at, unsigned v)
+{
+	at[0] = (uint8_t)v;
+	at[1] = (uint8_t)(v >> 8);
+}
+
+#define PE        64
+#define PE_TABLE  (PE + 24 + 160) /* behind an optional header of 160 bytes */
+#define PE_NTH(n) (PE_TABLE + 40 * (n))
+
+/* Make the Image a PE file too, as a kernel with EFI is, of two sections of which the second ends
+ * at `bytes`, and one of bss. */
+static void make_pe(struct file *f, uint32_t bytes)
+{
+	memcpy(f->bytes, "MZ", 2);
+	put32(f->bytes + 0x3c, PE);
+	memset(f->bytes + PE, 0, PE_NTH(3) - PE);
+	memcpy(f->bytes + PE, "PE", 2);
+	put16(f->bytes + PE + 4, 0xaa64);
+	put16(f->bytes + PE + 6, 3);
+	put16(f->bytes + PE + 20, 160);
+	put32(f->bytes + PE_NTH(0) + 16, 4096);
+	put32(f->bytes + PE_NTH(0) + 20, 4096);
+	put32(f->bytes + PE_NTH(1) + 16, bytes - 8192);
+	put32(f->bytes + PE_NTH(1) + 20, 8192);
+	put32(f->bytes + PE_NTH(2) + 20, 0xfffffff0); /* no data: where it would be is no matter */
+}
+
 /* arm64 Image */
 
 static void an_image_is_loaded_at_its_text_offset(void **state)
@@ -260,6 +288,93 @@ static void an_image_shorter_than_its_header_is_refused(void **state)
 	expect_refused(w, "truncated");
 	w->file.n = 64;
 	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 1000);
+}
+
+static void an_efi_image_is_whole_if_its_sections_are(void **state)
+{
+	struct world *w = *state;
+
+	make_image(&w->file, 100000, 0, 200000);
+	make_pe(&w->file, 100000);
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
+	w->file.n += 7; /* a signature */
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
+}
+
+static void an_efi_image_cut_short_is_refused_at_every_length(void **state)
+{
+	struct world *w = *state;
+	char sizes[80];
+
+	make_image(&w->file, 100000, 0, 200000);
+	make_pe(&w->file, 100000);
+	for (size_t n = 64; n < 100000; n += n < 400 || n > 99990 ? 1 : 997) {
+		w->file.n = n;
+		expect_refused(w, "is truncated");
+		snprintf(sizes, sizeof(sizes), "the file has %zu bytes", n);
+		expect_error_text(w, n < PE_NTH(3) ? "PE" : "100000", sizes);
+	}
+}
+
+/* As a kernel built by another tool may have it. */
+static void the_order_of_sections_does_not_matter(void **state)
+{
+	struct world *w = *state;
+	uint8_t first[40];
+
+	make_image(&w->file, 100000, 0, 200000);
+	make_pe(&w->file, 100001);
+	memcpy(first, w->file.bytes + PE_NTH(0), 40);
+	memcpy(w->file.bytes + PE_NTH(0), w->file.bytes + PE_NTH(1), 40);
+	memcpy(w->file.bytes + PE_NTH(1), first, 40);
+	expect_refused(w, "100001");
+}
+
+static void hostile_pe_headers_are_refused(void **state)
+{
+	static const struct {
+		unsigned at, bytes;
+		uint32_t value;
+	} cases[] = {
+		{ 0x3c, 4, UINT32_MAX },      { 0x3c, 4, 100000 - 23 },
+		{ PE + 6, 2, 0xffff },        { PE + 20, 2, 0xffff },
+		{ PE_NTH(0) + 16, 4, 95905 }, { PE_NTH(0) + 16, 4, UINT32_MAX },
+		{ PE_NTH(0) + 20, 4, 95905 }, { PE_NTH(0) + 20, 4, UINT32_MAX },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		make_image(&w->file, 100000, 0, 200000);
+		make_pe(&w->file, 100000);
+		if (cases[i].bytes == 2)
+			put16(w->file.bytes + cases[i].at, cases[i].value);
+		else
+			put32(w->file.bytes + cases[i].at, cases[i].value);
+		/* 65535 sections are 2.6 MB of table; 0xffff of optional header leaves room. */
+		if (cases[i].at == PE + 20)
+			w->file.n = 0xffff;
+		expect_refused(w, "is truncated");
+	}
+}
+
+static void an_image_that_only_begins_like_a_pe_file_is_loaded(void **state)
+{
+	struct world *w = *state;
+
+	make_image(&w->file, 100000, 0, 200000);
+	make_pe(&w->file, 200000);
+	w->file.bytes[PE + 3] = 1; /* no signature */
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
+	make_pe(&w->file, 200000);
+	put32(w->file.bytes, 0x91005a4d); /* MZ, and nothing at 0x3c */
+	put32(w->file.bytes + 0x3c, 0);
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
+	make_pe(&w->file, 200000);
+	w->file.bytes[0] = 0; /* no MZ */
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
+	make_pe(&w->file, 200000);
+	put16(w->file.bytes + PE + 6, 0); /* no sections */
+	expect_loaded(w, IMAGE_ARM64, BASE, BASE, BASE + 200000);
 }
 
 static void ram_that_is_not_2m_aligned_is_rounded_up(void **state)
@@ -891,6 +1006,11 @@ int main(void)
 		TEST(hostile_image_headers_are_refused),
 		TEST(a_big_endian_image_is_refused),
 		TEST(an_image_shorter_than_its_header_is_refused),
+		TEST(an_efi_image_is_whole_if_its_sections_are),
+		TEST(an_efi_image_cut_short_is_refused_at_every_length),
+		TEST(the_order_of_sections_does_not_matter),
+		TEST(hostile_pe_headers_are_refused),
+		TEST(an_image_that_only_begins_like_a_pe_file_is_loaded),
 		TEST(ram_that_is_not_2m_aligned_is_rounded_up),
 		TEST(a_gzip_image_is_inflated_into_place),
 		TEST(the_length_of_an_old_gzip_image_is_what_it_inflates_to),

@@ -21,7 +21,8 @@ kill "$VM"
 finish_vm
 status_is 'a halted guest can be stopped' 9
 
-# In the background a shell's commands ignore SIGINT, hence two ways to send a signal.
+# A shell's background command ignores SIGINT, and rasvm leaves what it was told to ignore alone;
+# hence two ways to send a signal.
 for signal in TERM HUP; do
 	start_vm -k "$KERNEL" -i "$INITRD" -c 2 -m 256M -p "$PARAMS rasvm.steps=sleep:100" --timeout 60s
 	sleep 3

@@ -4,5 +4,5 @@
 # needs: linux gicv3
 loops=34
 if [ -n "$SOAK" ]; then loops=200; fi
-run_linux "log,online:17,hotplug:$loops,poweroff" -c 17 -m 512M
+run_linux "log,online:17,hotplug:$loops,freeze,mem,poweroff" -c 17 -m 512M
 status_is 'power-off' 0

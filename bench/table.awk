@@ -1,0 +1,177 @@
+# The table of `make bench` out of the lines "bench: VMM MEASURE VALUE". Variables: csv date
+# revision machine host cpus mem.
+#
+# A row of the plan: measure, text, unit, divisor of the values, then the targets, any of them
+# empty: at most FACTOR times the value of VMM ("qemu*0.10"), or at most an absolute number. Two
+# targets are two columns of verdicts in one.
+
+function add(measure, text, unit, divisor, targets) {
+	order[++nrows] = measure
+	row_text[measure] = text
+	row_unit[measure] = unit
+	row_div[measure] = divisor
+	row_targets[measure] = targets
+}
+
+BEGIN {
+	add("first", "exec to first guest instruction", "ms", 1000, "qemu*0.10 lkvm*0.40")
+	add("first_cold", "the same, the first time in this host", "ms", 1000, "")
+	add("init", "exec to guest init", "s", 1000000, "qemu*0.72 lkvm*1.00")
+	add("exit", "exec to exit after power-off", "s", 1000000, "qemu*0.72 lkvm*1.00")
+	add("init_memfd", "exec to guest init, RAM in a memfd", "s", 1000000, "")
+	add("psci", "PSCI_VERSION round trip", "us", 1000, "bare*1.15")
+	add("own_rss", "peak resident memory less guest RAM", "KiB", 1, "4096")
+	add("linux_ram", "guest RAM resident, Linux", "KiB", 1, "")
+	add("idle_ram_256m", "guest RAM resident, idle guest of 256M", "KiB", 1, "")
+	add("idle_ram_1g", "guest RAM resident, idle guest of 1G", "KiB", 1, "idle_ram_256m")
+	add("calls", "system calls, whole boot", "", 1, "")
+	add("calls_before", "system calls before the first KVM_RUN", "", 1, "")
+	add("ioctls", "ioctls", "", 1, "1649")
+	add("kvm_run", "KVM_RUN", "", 1, "lkvm*1.00")
+	add("writes", "writes, 1000 characters on the console", "", 1, "520")
+	for (n = 1; n <= 16; n *= 2)
+		add("cpus" n, "exec to first instruction, " n " vCPU" (n > 1 ? "s" : ""), "ms", 1000,
+		    n == 16 ? "slope" : "")
+	nvmms = split("rasvm qemu lkvm bare", vmm_names, " ")
+}
+
+$1 == "bench:" && NF == 4 && $3 in row_text && $4 ~ /^-?[0-9.]+$/ {
+	value[$2, $3, ++count[$2, $3]] = $4
+}
+
+function sort_values(vmm, measure, sorted,    n, i, j, v) {
+	n = count[vmm, measure]
+	for (i = 1; i <= n; i++) {
+		v = value[vmm, measure, i] + 0
+		for (j = i - 1; j >= 1 && sorted[j] > v; j--)
+			sorted[j + 1] = sorted[j]
+		sorted[j + 1] = v
+	}
+	return n
+}
+
+function median(vmm, measure,    sorted, n) {
+	n = sort_values(vmm, measure, sorted)
+	if (!n)
+		return ""
+	if (n % 2)
+		return sorted[(n + 1) / 2]
+	return (sorted[n / 2] + sorted[n / 2 + 1]) / 2
+}
+
+function least(vmm, measure,    sorted) {
+	return sort_values(vmm, measure, sorted) ? sorted[1] : ""
+}
+
+function show(x, measure) {
+	if (x == "")
+		return "-"
+	x /= row_div[measure]
+	if (row_div[measure] == 1)
+		return sprintf("%d", x)
+	return sprintf(x < 10 ? "%.2f" : x < 100 ? "%.1f" : "%.0f", x)
+}
+
+function ratio(a, b) {
+	return a == "" || b == "" || b == 0 ? "-" : sprintf("%.2f", a / b)
+}
+
+function verdict(text, met) {
+	return text (met ? " met" : " MISSED")
+}
+
+# Is another vCPU no dearer at 16 than at 1? A tenth more is taken for noise.
+function slope_verdict(    low, high) {
+	if (least("rasvm", "cpus16") == "" || least("rasvm", "cpus4") == "")
+		return ""
+	low = (least("rasvm", "cpus4") - least("rasvm", "cpus1")) / 3
+	high = (least("rasvm", "cpus16") - least("rasvm", "cpus4")) / 12
+	if (low <= 0)
+		return "lost in noise"
+	return verdict(sprintf("a vCPU more: %.2f ms up to 4, %.2f ms up to 16:", low / 1000,
+			       high / 1000), high <= low * 1.1)
+}
+
+function judge_one(measure, target,    mine, part, other) {
+	mine = median("rasvm", measure)
+	if (target == "slope")
+		return slope_verdict()
+	if (mine == "")
+		return ""
+	if (target in row_text)
+		return verdict("<= that of the row above:", mine <= median("rasvm", target) * 1.02)
+	if (split(target, part, "*") == 1)
+		return verdict("<= " target ":", mine <= target * row_div[measure])
+	other = median(part[1], measure)
+	if (other == "")
+		return ""
+	return verdict(sprintf("<= %s x %s (%s):", part[2], part[1], ratio(mine, other)),
+		       mine <= other * part[2])
+}
+
+function judge(measure,    targets, n, i, text, one) {
+	n = split(row_targets[measure], targets, " ")
+	for (i = 1; i <= n; i++) {
+		one = judge_one(measure, targets[i])
+		if (one != "")
+			text = text (text == "" ? "" : "; ") one
+	}
+	return text
+}
+
+function cell(vmm, measure,    m) {
+	m = median(vmm, measure)
+	if (m == "" || count[vmm, measure] == 1)
+		return show(m, measure)
+	return show(m, measure) " (" show(least(vmm, measure), measure) ")"
+}
+
+function csv_text(s) {
+	gsub(/"/, "'", s)
+	return "\"" s "\""
+}
+
+function csv_row(measure,    line, i, v) {
+	line = date "," revision "," csv_text(machine) "," csv_text(host) "," cpus "," mem "," \
+		measure "," row_unit[measure]
+	for (i = 1; i <= nvmms; i++) {
+		v = vmm_names[i]
+		line = line "," (count[v, measure] + 0)
+		line = line "," (count[v, measure] ? median(v, measure) / row_div[measure] : "")
+		line = line "," (count[v, measure] ? least(v, measure) / row_div[measure] : "")
+	}
+	print line "," csv_text(judge(measure)) >>csv
+}
+
+function csv_head(    line, i, old) {
+	if ((getline old <csv) > 0)
+		return
+	line = "date,revision,machine,host,cpus,mem_mib,measure,unit"
+	for (i = 1; i <= nvmms; i++)
+		line = line "," vmm_names[i] "_n," vmm_names[i] "_median," vmm_names[i] "_min"
+	print line ",verdict" >>csv
+}
+
+function table_row(name, unit, a, b, c, d, r, text) {
+	printf "| %-38s | %-4s | %-14s | %-14s | %-14s | %-12s | %-6s | %s |\n", name, unit, a, b, c, d,
+		r, text
+}
+
+END {
+	csv_head()
+	table_row("median (least)", "unit", "rasvm", "QEMU", "lkvm", "bare loop", "/QEMU", "target")
+	table_row("---", "---", "---", "---", "---", "---", "---", "---")
+	for (i = 1; i <= nrows; i++) {
+		m = order[i]
+		if (!count["rasvm", m] && !count["qemu", m])
+			continue
+		seen++
+		table_row(row_text[m], row_unit[m], cell("rasvm", m), cell("qemu", m), cell("lkvm", m),
+			  cell("bare", m), ratio(median("rasvm", m), median("qemu", m)), judge(m))
+		csv_row(m)
+	}
+	if (!seen) {
+		print "bench: nothing was measured" >"/dev/stderr"
+		exit 1
+	}
+}

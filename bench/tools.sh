@@ -1,0 +1,33 @@
+#!/bin/sh
+# Builds the benchmark's own programs for arm64 into build/bench: what runs in the host (stopwatch,
+# syscount, bare_loop) and what runs in its guests (*.img, guest.cpio).
+# Usage: tools.sh OUT
+set -eu
+bench=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$bench/.." && pwd)
+out=$1
+prefix=aarch64-linux-gnu-
+if [ "$(uname -m)" = aarch64 ]; then prefix=; fi
+
+compile() { # compile NAME: a static program
+	"${prefix}gcc" -std=gnu11 -D_GNU_SOURCE -I"$root" -Wall -Wextra -O2 -static -s \
+		-o "$out/$1" "$bench/$1.c"
+}
+
+payload() { # payload NAME [FLAG...]: bench/probe.S as a file of nothing but its code
+	name=$1
+	shift
+	"${prefix}gcc" -c -march=armv8-a "$@" -o "$out/$name.o" "$bench/probe.S"
+	"${prefix}objcopy" -O binary -j .text "$out/$name.o" "$out/$name.img"
+}
+
+mkdir -p "$out/root"
+compile stopwatch
+compile syscount
+compile bare_loop
+compile guest_init
+payload probe -DCALLS=100 -DBATCHES=50
+payload start -DCALLS=1 -DBATCHES=1
+payload stay -DCALLS=1 -DBATCHES=1 -DSTAY_S=3
+cp "$out/guest_init" "$out/root/init"
+(cd "$out/root" && echo init | cpio --quiet -o -H newc -R 0:0) >"$out/guest.cpio"
