@@ -976,6 +976,31 @@ static void an_initrd_is_read_to_its_place(void **state)
 	assert_int_equal(*ram_at(w, BASE + 77 + size), UNLOADED);
 }
 
+/* Large files are read in two halves. Each 8-byte word holds its own offset. */
+static void a_large_initrd_arrives_whole_and_in_order(void **state)
+{
+	const uint64_t last = MIB(19), size = last + 5;
+	struct world *w = *state;
+	struct mem big = { .fd = -1 };
+	FILE *f = fopen(w->path, "w");
+	const uint8_t *at;
+
+	assert_non_null(f);
+	for (uint64_t i = 0; i < size; i += 8)
+		assert_int_equal(fwrite(&i, i + 8 > size ? size - i : 8, 1, f), 1);
+	fclose(f);
+	assert_int_equal(mem_map(&big, gpa(BASE), MIB(32), MEM_ANON, NULL, &w->err), 0);
+	assert_int_equal(image_read(&big, "--initrd", w->path, gpa(BASE + MIB(2)), size, &w->err),
+			 0);
+	at = big.hva + MIB(2);
+	for (uint64_t i = 0; i + 8 <= size; i += 8)
+		if (memcmp(at + i, &i, 8) != 0)
+			fail_msg("the word at offset 0x%llx is another one", (unsigned long long)i);
+	assert_memory_equal(at + last, &last, 5);
+	assert_int_equal(at[size], 0);
+	mem_unmap(&big);
+}
+
 static void an_initrd_outside_ram_or_of_another_size_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -1037,6 +1062,7 @@ int main(void)
 		TEST(a_fifo_does_not_block),
 		TEST(an_empty_file_is_refused),
 		TEST(an_initrd_is_read_to_its_place),
+		TEST(a_large_initrd_arrives_whole_and_in_order),
 		TEST(an_initrd_outside_ram_or_of_another_size_is_refused),
 	};
 
