@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -492,8 +493,9 @@ static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 	return atomic_load(&vm->event);
 }
 
-/* Make RAM and devices as after power-on; a warm reset keeps RAM but for what is loaded again. */
-static int prepare_reset(struct vm *vm, bool warm, struct err *err)
+/* Make everything as after power-on; a warm reset keeps RAM but for what is loaded again.
+ * STATUS_POWEROFF, or the exit status of what went wrong. */
+static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
 {
 	int r;
 
@@ -507,12 +509,14 @@ static int prepare_reset(struct vm *vm, bool warm, struct err *err)
 	r = warm ? 0 : mem_clear(&vm->mem, err);
 	if (r == 0)
 		r = boot_load(vm, err);
-	if (r == 0)
-		r = vm_create(vm, err);
+	if (r)
+		return STATUS_INTERNAL;
+	if (vm_create(vm, err))
+		return STATUS_HOST_KVM;
 	arm_timer(vm->panic_fd, 0);
 	atomic_store(&vm->panic_seen, false);
 	atomic_store(&vm->event, VM_RUNNING);
-	return r;
+	return STATUS_POWEROFF;
 }
 
 static const enum exit_status event_status[] = {
@@ -552,6 +556,7 @@ static enum exit_status status_of(struct vm *vm, enum vm_event event)
 
 static enum exit_status run_to_end(struct vm *vm, struct err *err)
 {
+	enum exit_status status;
 	bool warm = false;
 
 	for (;;) {
@@ -562,8 +567,9 @@ static enum exit_status run_to_end(struct vm *vm, struct err *err)
 		if (!goes_on(vm, event))
 			return status_of(vm, event);
 		warm = event == VM_WARM_RESET;
-		if (prepare_reset(vm, warm, err))
-			return STATUS_INTERNAL;
+		status = prepare_reset(vm, warm, err);
+		if (status != STATUS_POWEROFF)
+			return status;
 	}
 }
 
@@ -589,6 +595,8 @@ enum exit_status machine_run(const struct run_config *config)
 		log_error("out of memory");
 		return STATUS_INTERNAL;
 	}
+	if (config->name)
+		prctl(PR_SET_NAME, config->name);
 	status = machine_build(vm, &err);
 	if (status == STATUS_POWEROFF) {
 		vm->started_ns = clock_now_ns();

@@ -212,7 +212,10 @@ static void run_under_own_psci(struct vcpu *vcpu)
 void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	char name[16]; /* what the kernel takes */
 
+	snprintf(name, sizeof(name), "vcpu-%u", vcpu->index);
+	pthread_setname_np(pthread_self(), name);
 	atomic_store(&vcpu->tid, (int)syscall(SYS_gettid));
 	if (vcpu->vm->config->psci == PSCI_KERNEL)
 		run_under_kernel_psci(vcpu);

@@ -107,7 +107,7 @@ static const struct opt run_rows[] = {
 	  .arg = "auto|gicv2|gicv2m|gicv3|gicv3-its", .choices = irqchip_choices,
 	  .help = "Interrupt controller; auto is the best the host's KVM has." },
 	{ .name = "name", .kind = OPT_STRING, .offset = CONFIG(name), .arg = "NAME",
-	  .help = "A name for the guest, for messages." },
+	  .help = "A name for the guest, which top(1) and debuggers show for its process." },
 	{ .name = "kaslr-seed", .kind = OPT_CUSTOM, .arg = "NUMBER",
 	  .parse = value_parse_kaslr_seed, .print = value_print_kaslr_seed,
 	  .help = "What the kernel randomises its address with: 64 bits, decimal or 0x, or random.",

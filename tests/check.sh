@@ -17,6 +17,7 @@ passed=0
 failed=0
 skipped=0
 mkdir -p "$LOGS"
+export LOGS
 
 wanted() {
 	[ ${#names[@]} -eq 0 ] && return 0
@@ -48,14 +49,25 @@ step() {
 	report "$name" $? "$log"
 }
 
+unit_log() { # unit_log SAN BINARY
+	echo "$LOGS/$(basename "$2").${1//,/-}.log"
+}
+
+run_unit() { # run_unit SAN BINARY: into its log, with the status beside it
+	local log
+	log=$(unit_log "$1" "$2")
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$2" >"$log" 2>&1 </dev/null
+	echo $? >"$log.status"
+}
+
+export -f unit_log run_unit
+
 # A unit test program speaks TAP; each of its tests is counted.
-unit_program() { # unit_program SAN BINARY
+count_unit() { # count_unit SAN BINARY
 	local name log status ok bad
 	name=$(basename "$2")
-	wanted "$name" || return 0
-	log=$LOGS/$name.${1//,/-}.log
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$2" >"$log" 2>&1 </dev/null
-	status=$?
+	log=$(unit_log "$1" "$2")
+	status=$(cat "$log.status")
 	ok=$(grep -c '^ok' "$log")
 	bad=$(grep -c '^not ok' "$log")
 	if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$ok" -gt 0 ]; then
@@ -80,8 +92,10 @@ unit_tests() { # unit_tests SAN [PATTERN]
 		report "unit tests build [$1]" 1 "$LOGS/unit-build.log"
 		return
 	fi
+	# Several at once: some of them mostly wait.
+	printf '%s\n' "${targets[@]}" | xargs -P $((JOBS + 1)) -I{} bash -c 'run_unit "$@"' _ "$1" {}
 	for t in "${targets[@]}"; do
-		unit_program "$1" "$t"
+		count_unit "$1" "$t"
 	done
 }
 
