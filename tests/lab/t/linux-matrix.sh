@@ -13,7 +13,7 @@ rm -rf root root.cpio
 for cpus in 1 2 4 17; do
 	start_vm -k "$KERNEL" -i "$INITRD" -c "$cpus" -m 512M -p "$PARAMS rasvm.steps=ask" --timeout 600s
 	boots=0
-	for commands in "step_online $cpus; step_freeze; step_mem; step_reboot" step_warm \
+	for commands in "step_online $cpus; step_freeze; step_mem $((cpus + 3)); step_reboot" step_warm \
 		"step_online $cpus; step_poweroff"; do
 		boots=$((boots + 1))
 		if ! wait_for 'guest: next\?' "$boots" 200; then
