@@ -31,6 +31,14 @@ if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/pee
 
 cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$dir/lab/bin/"
 
+# Every command that the documents show, for the test that runs them.
+{
+	sed -n 's/^    \(rasvm .*\)/\1/p' "$ROOT/README.md" "$ROOT"/docs/*.md "$ROOT/guest/README.md"
+	sed ':join
+		/\\e$/ { N; s/ *\\e\n */ /; b join
+		}' "$ROOT/docs/rasvm.1.in" | sed -n 's/^\(\.Dl \)\{0,1\}\$ \(rasvm .*\)/\2/p'
+} >"$dir/lab/examples"
+
 # The guest's initramfs: busybox, then its scripted init and kexec on top.
 guest=$dir/guest
 mkdir -p "$guest/bin"
