@@ -78,13 +78,6 @@ bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)
 	return on;
 }
 
-static enum vcpu_next host_error(struct vcpu *vcpu, const char *what)
-{
-	vcpu_dump(vcpu, what);
-	vm_report(vcpu->vm, VM_HOST_ERROR);
-	return VCPU_STOP;
-}
-
 static enum vcpu_next stop_with(struct vcpu *vcpu, enum vm_event event)
 {
 	/* These calls do not return. Should the vCPU run again all the same, it sees a failure. */
@@ -118,7 +111,7 @@ static enum vcpu_next go_to_sleep(struct vcpu *vcpu)
 	 * kick in between does no harm. */
 	r = vcpu_set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
 	if (r < 0)
-		return host_error(vcpu, "KVM cannot suspend the CPU");
+		return vcpu_fail(vcpu, "KVM cannot suspend the CPU");
 	vcpu->suspended = true;
 	return VCPU_CONTINUE;
 }
@@ -128,7 +121,7 @@ static enum vcpu_next apply(struct vcpu *vcpu, const struct smccc *call, enum fw
 	switch (result) {
 	case FW_RETURN:
 		if (vcpu_set_reg(vcpu, kvm_reg_x(0), (uint64_t)call->ret))
-			return host_error(vcpu, "cannot write the result of a firmware call");
+			return vcpu_fail(vcpu, "cannot write the result of a firmware call");
 		return VCPU_CONTINUE;
 	case FW_PE_OFF:
 		return go_off(vcpu);
@@ -143,7 +136,7 @@ static enum vcpu_next apply(struct vcpu *vcpu, const struct smccc *call, enum fw
 	case FW_WARM_RESET:
 		return stop_with(vcpu, VM_WARM_RESET);
 	}
-	return host_error(vcpu, "the firmware answered with a result that does not exist");
+	return vcpu_fail(vcpu, "the firmware answered with a result that does not exist");
 }
 
 static int fetch(struct vcpu *vcpu, const struct fw_call *row, struct smccc *call)
@@ -258,7 +251,7 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu)
 	enum fw_result result;
 
 	if (row ? fetch(vcpu, row, &call) : fetch_unknown(vcpu, &call))
-		return host_error(vcpu, "cannot read the arguments of a firmware call");
+		return vcpu_fail(vcpu, "cannot read the arguments of a firmware call");
 	count_call(vcpu, row);
 	if (!row)
 		log_call(vcpu, &call);
@@ -280,7 +273,7 @@ enum vcpu_next fw_wakeup(struct vcpu *vcpu)
 		return VCPU_CONTINUE;
 	vcpu->suspended = false;
 	if (vcpu_set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE))
-		return host_error(vcpu, "KVM cannot resume the CPU");
+		return vcpu_fail(vcpu, "KVM cannot resume the CPU");
 	fw = fw_lock(&vm->fw);
 	restart = psci_wake(fw, &vm->psci, vcpu->index, now_ns, &entry);
 	fw_unlock(fw);
@@ -288,6 +281,6 @@ enum vcpu_next fw_wakeup(struct vcpu *vcpu)
 		trace_event(&vm->trace, now_ns - vm->started_ns, vcpu->index,
 			    restart ? "wake_at_entry" : "wake");
 	if (restart ? vcpu_reset(vcpu, &entry, true) : vcpu_set_reg(vcpu, kvm_reg_x(0), 0))
-		return host_error(vcpu, "cannot resume the CPU");
+		return vcpu_fail(vcpu, "cannot resume the CPU");
 	return VCPU_CONTINUE;
 }

@@ -142,9 +142,9 @@ static void on_rtc_alarm(void *arg, uint32_t events)
 	(void)events;
 	if (read(vm->rtc_timer_fd, &expired, sizeof(expired)) <= 0)
 		return;
-	pthread_mutex_lock(&vm->rtc.dev.lock);
+	device_lock(&vm->rtc.dev);
 	rtc_tick(&vm->rtc);
-	pthread_mutex_unlock(&vm->rtc.dev.lock);
+	device_unlock(&vm->rtc.dev);
 }
 
 /* ---- building ---- */
@@ -164,7 +164,7 @@ static int feature_check(const char *option, enum feature wanted, bool available
 /* RAM's last byte must have an address the guest can form. */
 static unsigned choose_ipa_bits(const struct host_caps *caps, uint64_t ram_bytes)
 {
-	unsigned bits = caps->ipa_bits < 40 ? caps->ipa_bits : 40;
+	unsigned bits = kvm_probe_ipa_bits(caps);
 
 	while (bits < caps->ipa_bits && (UINT64_C(1) << bits) - BOARD_RAM_BASE < ram_bytes)
 		bits++;

@@ -17,7 +17,7 @@
 #include "arm64/vm.h"
 #include "lib/clock.h"
 
-static enum vcpu_next fail(struct vcpu *vcpu, const char *reason)
+enum vcpu_next vcpu_fail(struct vcpu *vcpu, const char *reason)
 {
 	vcpu_dump(vcpu, reason);
 	vm_report(vcpu->vm, VM_HOST_ERROR);
@@ -42,7 +42,7 @@ static enum vcpu_next exit_mmio(struct vcpu *vcpu)
 	uint64_t value = 0;
 
 	if (len > sizeof(value))
-		return fail(vcpu, "KVM reported an access of more than 8 bytes");
+		return vcpu_fail(vcpu, "KVM reported an access of more than 8 bytes");
 	if (run->mmio.is_write) {
 		memcpy(&value, run->mmio.data, len);
 		if (!bus_write(bus, at, len, value))
@@ -64,11 +64,11 @@ static enum vcpu_next exit_nisv(struct vcpu *vcpu)
 
 	unclaimed(vcpu, vcpu->run->arm_nisv.fault_ipa, 0, vcpu->run->arm_nisv.esr_iss & 1 << 6);
 	if (!vcpu->vm->caps.inject_ext_dabt)
-		return fail(vcpu,
-			    "an access KVM cannot decode, and this KVM cannot inject an abort");
+		return vcpu_fail(
+			vcpu, "an access KVM cannot decode, and this KVM cannot inject an abort");
 	events.exception.ext_dabt_pending = 1;
 	r = kvm_ioctl_ptr(vcpu->fd, KVM_SET_VCPU_EVENTS, &events, sizeof(events));
-	return r < 0 ? fail(vcpu, "KVM cannot inject an external abort") : VCPU_CONTINUE;
+	return r < 0 ? vcpu_fail(vcpu, "KVM cannot inject an external abort") : VCPU_CONTINUE;
 }
 
 static enum vcpu_next report(struct vcpu *vcpu, enum vm_event event)
@@ -97,7 +97,7 @@ static enum vcpu_next exit_system_event(struct vcpu *vcpu)
 	case KVM_SYSTEM_EVENT_CRASH:
 		return report(vcpu, VM_PANIC);
 	default:
-		return fail(vcpu, "KVM reported a system event that rasvm does not know");
+		return vcpu_fail(vcpu, "KVM reported a system event that rasvm does not know");
 	}
 }
 
@@ -105,7 +105,7 @@ static enum vcpu_next exit_fail_entry(struct vcpu *vcpu)
 {
 	log_error("CPU %u: hardware_entry_failure_reason %#llx", vcpu->index,
 		  (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason);
-	return fail(vcpu, "the processor refused to enter the guest");
+	return vcpu_fail(vcpu, "the processor refused to enter the guest");
 }
 
 static enum vcpu_next exit_internal(struct vcpu *vcpu)
@@ -115,7 +115,7 @@ static enum vcpu_next exit_internal(struct vcpu *vcpu)
 	log_error("CPU %u: internal error suberror %u", vcpu->index, run->internal.suberror);
 	for (unsigned i = 0; i < run->internal.ndata && i < ARRAY_SIZE(run->internal.data); i++)
 		log_error("  data[%u]   %016llx", i, (unsigned long long)run->internal.data[i]);
-	return fail(vcpu, "KVM met an internal error");
+	return vcpu_fail(vcpu, "KVM met an internal error");
 }
 
 static enum vcpu_next exit_nothing(struct vcpu *vcpu)
@@ -148,7 +148,7 @@ static enum vcpu_next serve_exit(struct vcpu *vcpu)
 
 	if (reason >= VCPU_EXIT_REASONS || !exits[reason].fn) {
 		vcpu->stats.exits[VCPU_EXIT_REASONS - 1]++;
-		return fail(vcpu, "KVM_RUN returned an exit reason that rasvm does not know");
+		return vcpu_fail(vcpu, "KVM_RUN returned an exit reason that rasvm does not know");
 	}
 	vcpu->stats.exits[reason]++;
 	return exits[reason].fn(vcpu);
@@ -163,7 +163,7 @@ static enum vcpu_next run_failed(struct vcpu *vcpu, int error)
 		return VCPU_CONTINUE;
 	}
 	snprintf(reason, sizeof(reason), "KVM_RUN failed: %s", strerror(error));
-	return fail(vcpu, reason);
+	return vcpu_fail(vcpu, reason);
 }
 
 static enum vcpu_next run_guest(struct vcpu *vcpu)
@@ -189,7 +189,7 @@ static enum vcpu_next run_guest(struct vcpu *vcpu)
 static void run_under_kernel_psci(struct vcpu *vcpu)
 {
 	if (vcpu->index == 0 && vcpu_reset(vcpu, &vcpu->vm->boot_entry, false)) {
-		fail(vcpu, "cannot set the registers of the boot CPU");
+		vcpu_fail(vcpu, "cannot set the registers of the boot CPU");
 		return;
 	}
 	run_guest(vcpu);
@@ -201,7 +201,7 @@ static void run_under_own_psci(struct vcpu *vcpu)
 
 	while (fw_wait_on(vcpu, &entry)) {
 		if (vcpu_reset(vcpu, &entry, false)) {
-			fail(vcpu, "cannot reset the CPU");
+			vcpu_fail(vcpu, "cannot reset the CPU");
 			return;
 		}
 		if (run_guest(vcpu) == VCPU_STOP)

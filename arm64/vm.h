@@ -199,7 +199,18 @@ int vcpu_set_mp_state(struct vcpu *vcpu, uint32_t state) __attribute__((warn_unu
 /* Print registers and the last exit to the log, after something went wrong. Owner thread. */
 void vcpu_dump(struct vcpu *vcpu, const char *reason);
 
+/* What the exit handlers tell the run loop. */
+enum vcpu_next {
+	VCPU_CONTINUE, /* back into the guest */
+	VCPU_OFF,      /* the PE is off: wait for power on */
+	VCPU_STOP,     /* end the thread */
+};
+
 /* ---- run.c: the vCPU thread ---- */
+
+/* The host failed this vCPU: print `reason` and the registers, end the run. VCPU_STOP. Owner thread,
+ * without vm.fw. */
+enum vcpu_next vcpu_fail(struct vcpu *vcpu, const char *reason);
 
 void *vcpu_thread(void *vcpu);
 
@@ -218,13 +229,6 @@ void fw_reset(struct vm *vm, bool warm);
 
 /* Owner thread: wait until the PE is powered on. True: start at `entry`; false: stop requested. */
 bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry);
-
-/* What the exit handlers of run.c tell the loop. */
-enum vcpu_next {
-	VCPU_CONTINUE, /* back into the guest */
-	VCPU_OFF,      /* the PE is off: wait for power on */
-	VCPU_STOP,     /* end the thread */
-};
 
 /* Serve KVM_EXIT_HYPERCALL. Owner thread. */
 enum vcpu_next fw_hypercall(struct vcpu *vcpu);
