@@ -54,12 +54,13 @@ HOST_FDT := $(firstword $(wildcard /usr/lib/$(HOST_ARCH)-linux-gnu/libfdt.so /us
 # The parts that build and run on any host; cli/, arm64/ and so on below are in this order of layers.
 LIB_SRC := $(wildcard lib/*.c)
 HYPERCALL_SRC := $(wildcard hypercall/*.c)
+SDEI_SRC := $(wildcard sdei/*.c)
 DEV_SRC := $(wildcard arm64/dev/*.c)
 MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c arm64/trace.c \
 	arm64/console.c arm64/console_in.c arm64/console_out.c
 CLI_PURE_SRC := $(filter-out cli/cli.c cli/run.c cli/doctor.c,$(wildcard cli/*.c))
-PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
-ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c lib/*.c)
+PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
+ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c lib/*.c)
 
 comma := ,
 ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o)
@@ -104,12 +105,12 @@ $(BUILD)/rasvm: $(ARM_OBJ)
 $(BUILD)/arm64/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ARM_CFLAGS) $(if $(filter lib/% hypercall/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
+	$(Q)$(CC) $(ARM_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
 
 $(HOSTDIR)/%.o: %.c
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(if $(filter lib/% hypercall/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
 
 $(HOSTDIR)/unit/%: tests/unit/%.c $(HOSTDIR)/libpure.a
 	$(call say,HOSTCC,$<)

@@ -18,6 +18,7 @@
 #define BOARD_MAX_CPUS 512
 
 /* Interrupt numbers as the GIC architecture counts them (INTID): PPI n is 16 + n, SPI n 32 + n. */
+#define INTID_TEST_TIMER   18 /* one of each CPU's own */
 #define INTID_PMU          23
 #define INTID_TIMER_HYP    26
 #define INTID_TIMER_VIRT   27
@@ -40,6 +41,7 @@ enum board_id {
 	BOARD_UART3,
 	BOARD_RTC,
 	BOARD_PVTIME,
+	BOARD_TEST_TIMER,
 	BOARD_FLASH,
 	BOARD_VIRTIO_MMIO,
 	BOARD_GIC_V2M,
@@ -68,6 +70,8 @@ struct board_config {
 	enum board_gic gic;
 	bool pmu;
 	bool pvtime;
+	bool sdei; /* describe SDEI to the guest */
+	bool test_timer;
 	bool idle_states; /* describe the PSCI power states to the guest's cpuidle */
 	uint32_t psci_version;
 	unsigned ipa_bits; /* width of a guest physical address */

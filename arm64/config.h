@@ -13,6 +13,7 @@
 #include "hypercall/fault.h"
 #include "hypercall/smccc_filter.h"
 #include "lib/mem.h"
+#include "sdei/options.h"
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NONE };
 enum irqchip_choice {
@@ -59,6 +60,15 @@ struct run_config {
 	struct smccc_range smccc[CONFIG_MAX_SMCCC_RANGES];
 	unsigned nsmccc;
 
+	bool sdei; /* offer SDEI; always false with PSCI_KERNEL */
+	struct sdei_event_def sdei_event[SDEI_MAX_USER_EVENTS];
+	unsigned nsdei_events;
+	struct sdei_trigger_rule sdei_trigger[SDEI_MAX_TRIGGERS];
+	unsigned nsdei_triggers;
+	uint64_t sdei_watchdog_ns; /* 0: no watchdog event */
+	bool vendor_calls;         /* the guest may use rasvm's own calls */
+	bool test_timer;           /* interrupt lines that the guest can raise */
+
 	enum on_reset on_reset;
 	enum on_panic on_panic;
 	enum all_off all_off;
@@ -68,6 +78,7 @@ struct run_config {
 	const char *dump_dtb_path; /* --dump-dtb FILE or NULL */
 	bool stats;
 	bool dry_run;
+	bool single_step; /* stop after each guest instruction */
 };
 
 #endif

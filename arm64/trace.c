@@ -61,7 +61,9 @@ void trace_call(struct trace *trace, uint64_t t_ns, const struct fw_call *row,
 	for (unsigned i = 0; i < call->nargs; i++)
 		n += snprintf(line + n, size - (size_t)n, "%s\"0x%" PRIx64 "\"", i ? "," : "",
 			      call->arg[i]);
-	if (result == FW_RETURN)
+	if (result == FW_RESUMED)
+		n += snprintf(line + n, size - (size_t)n, "]}\n");
+	else if (result == FW_RETURN)
 		n += snprintf(line + n, size - (size_t)n, "],\"ret\":%" PRId64 "}\n", call->ret);
 	else
 		n += snprintf(line + n, size - (size_t)n, "],\"action\":\"%s\"}\n",

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hypercall/smccc.h"
+#include "lib/smccc.h"
 #include "lib/err.h"
 
 #define TRACE_UNKNOWN_ARGS 3 /* x1.. shown of a call that no function table has */

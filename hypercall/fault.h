@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "hypercall/smccc.h"
+#include "lib/smccc.h"
 #include "lib/err.h"
 
 #define FAULT_MAX_RULES 32

@@ -30,13 +30,14 @@
 #define V1_1  PSCI_VERSION_1_1
 #define V1_3  PSCI_VERSION_1_3
 #define ENTRY FW_CALL_ENTRY
+#define SLEEP (FW_CALL_ENTRY | FW_CALL_SUSPEND)
 
 /* The functions of DEN0022F.b section 5, sorted by function id: since, name, number of arguments
  * (CPU_OFF has one in PSCI 0.1 only). */
 const struct fw_call psci_calls[] = {
 	/* clang-format off */
 	{ 0x84000000, V0_2,  "PSCI_VERSION",            0, 0,     psci_call_version             },
-	{ 0x84000001, V0_2,  "CPU_SUSPEND",             3, ENTRY, psci_call_cpu_suspend         },
+	{ 0x84000001, V0_2,  "CPU_SUSPEND",             3, SLEEP, psci_call_cpu_suspend         },
 	{ 0x84000002, V0_2,  "CPU_OFF",                 0, 0,     psci_call_cpu_off             },
 	{ 0x84000003, V0_2,  "CPU_ON",                  3, ENTRY, psci_call_cpu_on              },
 	{ 0x84000004, V0_2,  "AFFINITY_INFO",           2, 0,     psci_call_affinity_info       },
@@ -47,9 +48,9 @@ const struct fw_call psci_calls[] = {
 	{ 0x84000009, V0_2,  "SYSTEM_RESET",            0, 0,     psci_call_system_reset        },
 	{ 0x8400000a, V1_0,  "PSCI_FEATURES",           1, 0,     psci_call_features            },
 	{ 0x8400000b, V1_0,  "CPU_FREEZE",              0, 0,     psci_call_cpu_freeze          },
-	{ 0x8400000c, V1_0,  "CPU_DEFAULT_SUSPEND",     2, ENTRY, psci_call_cpu_default_suspend },
+	{ 0x8400000c, V1_0,  "CPU_DEFAULT_SUSPEND",     2, SLEEP, psci_call_cpu_default_suspend },
 	{ 0x8400000d, V1_0,  "NODE_HW_STATE",           2, 0,     psci_call_node_hw_state       },
-	{ 0x8400000e, V1_0,  "SYSTEM_SUSPEND",          2, ENTRY, psci_call_system_suspend      },
+	{ 0x8400000e, V1_0,  "SYSTEM_SUSPEND",          2, SLEEP, psci_call_system_suspend      },
 	{ 0x8400000f, V1_0,  "PSCI_SET_SUSPEND_MODE",   1, 0,     psci_call_set_suspend_mode    },
 	{ 0x84000010, V1_0,  "PSCI_STAT_RESIDENCY",     2, 0,     psci_call_stat_residency      },
 	{ 0x84000011, V1_0,  "PSCI_STAT_COUNT",         2, 0,     psci_call_stat_count          },
@@ -57,14 +58,14 @@ const struct fw_call psci_calls[] = {
 	{ 0x84000013, V1_1,  "MEM_PROTECT",             1, 0,     psci_call_mem_protect         },
 	{ 0x84000014, V1_1,  "MEM_PROTECT_CHECK_RANGE", 2, 0,     psci_call_mem_check_range     },
 	{ 0x84000015, V1_3,  "SYSTEM_OFF2",             2, 0,     psci_call_system_off2         },
-	{ 0xc4000001, V0_2,  "CPU_SUSPEND",             3, ENTRY, psci_call_cpu_suspend         },
+	{ 0xc4000001, V0_2,  "CPU_SUSPEND",             3, SLEEP, psci_call_cpu_suspend         },
 	{ 0xc4000003, V0_2,  "CPU_ON",                  3, ENTRY, psci_call_cpu_on              },
 	{ 0xc4000004, V0_2,  "AFFINITY_INFO",           2, 0,     psci_call_affinity_info       },
 	{ 0xc4000005, NEVER, "MIGRATE",                 1, 0,     NULL                          },
 	{ 0xc4000007, NEVER, "MIGRATE_INFO_UP_CPU",     0, 0,     NULL                          },
-	{ 0xc400000c, V1_0,  "CPU_DEFAULT_SUSPEND",     2, ENTRY, psci_call_cpu_default_suspend },
+	{ 0xc400000c, V1_0,  "CPU_DEFAULT_SUSPEND",     2, SLEEP, psci_call_cpu_default_suspend },
 	{ 0xc400000d, V1_0,  "NODE_HW_STATE",           2, 0,     psci_call_node_hw_state       },
-	{ 0xc400000e, V1_0,  "SYSTEM_SUSPEND",          2, ENTRY, psci_call_system_suspend      },
+	{ 0xc400000e, V1_0,  "SYSTEM_SUSPEND",          2, SLEEP, psci_call_system_suspend      },
 	{ 0xc4000010, V1_0,  "PSCI_STAT_RESIDENCY",     2, 0,     psci_call_stat_residency      },
 	{ 0xc4000011, V1_0,  "PSCI_STAT_COUNT",         2, 0,     psci_call_stat_count          },
 	{ 0xc4000012, V1_1,  "SYSTEM_RESET2",           2, 0,     psci_call_system_reset2       },

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "hypercall/fault.h"
-#include "hypercall/smccc.h"
+#include "lib/smccc.h"
 #include "lib/err.h"
 #include "lib/types.h"
 

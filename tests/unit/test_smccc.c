@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "hypercall/psci.h"
-#include "hypercall/smccc.h"
+#include "lib/smccc.h"
 #include "lib/types.h"
 
 static void a_32_bit_call_has_32_bit_arguments(void **state)

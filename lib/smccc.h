@@ -4,8 +4,8 @@
  *
  * Source: Arm DEN0028 (SMC Calling Convention), as used by DEN0022F.b (PSCI) and DEN0054C (SDEI).
  */
-#ifndef HYPERCALL_SMCCC_H
-#define HYPERCALL_SMCCC_H
+#ifndef LIB_SMCCC_H
+#define LIB_SMCCC_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +26,7 @@ enum smccc_conduit { SMCCC_HVC, SMCCC_SMC };
 /* What the PE that made the call does next. */
 enum fw_result {
 	FW_RETURN,        /* x0 = call->ret, go on after the call */
+	FW_RESUMED,       /* the PE's context was replaced: go on with it, write no result */
 	FW_PE_OFF,        /* the PE is OFF: wait for psci_take_on() */
 	FW_PE_SUSPEND,    /* wait for a wake event, then psci_wake() */
 	FW_SYSTEM_OFF,    /* the machine powers off */
@@ -45,8 +46,12 @@ struct smccc {
 	int64_t ret;                  /* x0 for FW_RETURN; errors are negative in all 64 bits */
 };
 
-/* The call records an address at which a PE will start, so the caller's endianness is needed. */
-#define FW_CALL_ENTRY 1u
+/* Flags of a row. ENTRY: the call records an address at which a PE will start, so the caller's
+ * endianness is needed. SYSREGS: the call replaces the PE's context as an exception does, so SCTLR_EL1
+ * is needed. SUSPEND: the call would stop the PE until a wake event. */
+#define FW_CALL_ENTRY   1u
+#define FW_CALL_SYSREGS 2u
+#define FW_CALL_SUSPEND 4u
 
 typedef enum fw_result fw_fn(struct fw_locked, void *self, struct smccc *);
 
@@ -64,7 +69,10 @@ struct fw_service {
 	const char *name;
 	const struct fw_call *calls;
 	unsigned ncalls;
-	void *self; /* passed to each fn */
+	void *self; /* passed to `serve` */
+	/* Serve one call: `row` is what fw_find() gave. */
+	enum fw_result (*serve)(struct fw_locked, void *self, const struct fw_call *row,
+				struct smccc *call);
 };
 
 /* Truncate the arguments of an SMC32 call to 32 bits (DEN0028: the upper halves are ignored). */

@@ -5,7 +5,7 @@
  * ranges; DEN0098 (TRNG), DEN0057 (PV time) and the KVM documentation for their function numbers.
  * Holds no state. Names of PSCI and SDEI functions come from those services' own tables.
  */
-#include "hypercall/smccc.h"
+#include "lib/smccc.h"
 
 #include <stddef.h>
 
