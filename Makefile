@@ -78,6 +78,8 @@ help:
 	@echo 'make demo         boot a Debian guest, plug a CPU out and in, power off; sets itself up'
 	@echo 'make check        all tests; T=name runs one (a unit test or a lab test)'
 	@echo 'make check-fast   unit tests and static checks only, no emulated host'
+	@echo 'make check-model  every reachable state of the real SDEI and PSCI code; the thread protocol'
+	@echo 'make fuzz         libFuzzer on the firmware, FUZZ_SECONDS=60'
 	@echo 'make check-mutations  deliberate bugs, each of which some test must find; LAB=1 for all'
 	@echo 'make soak         the long forms of the stress tests'
 	@echo 'make bench        speed and size against QEMU (and PEER_LKVM=path) in one lab boot'
@@ -182,6 +184,15 @@ bench: deps
 
 .PHONY: unit
 unit: $(UNIT_BIN)
+
+# ---- fuzzing, model checking ----
+
+-include tests/fuzz/rules.mk
+-include tests/model/rules.mk
+
+.PHONY: check-model
+check-model: deps-build
+	@+tests/model/run.sh
 
 # ---- static checks ----
 

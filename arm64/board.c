@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "arm64/dev/rtc.h"
+#include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
 #include "arm64/dev/v2m.h"
 
@@ -19,6 +20,7 @@
 #define UART_STRIDE      UINT64_C(0x1000)
 #define RTC_BASE         UINT64_C(0x01010000)
 #define PVTIME_BASE      UINT64_C(0x01020000)
+#define TEST_TIMER_BASE  UINT64_C(0x01030000)
 #define FLASH_BASE       UINT64_C(0x02000000)
 #define VIRTIO_BASE      UINT64_C(0x03000000)
 #define GIC_DIST_BASE    UINT64_C(0x3fff0000)
@@ -36,13 +38,18 @@
 #define PCI_MMIO_BYTES   (BOARD_RAM_BASE - PCI_MMIO_BASE)
 #define UART_INTID       32
 #define RTC_INTID        36
+#define TEST_TIMER_INTID 37
 #define V2M_NINTIDS      32 /* the last interrupts of the GIC */
 
 _Static_assert(UART_BLOCK_BYTES <= UART_STRIDE, "UARTs overlap");
 _Static_assert(UART_BASE + 4 * UART_STRIDE <= RTC_BASE, "UARTs reach into the RTC");
 _Static_assert(RTC_BASE + RTC_BLOCK_BYTES <= PVTIME_BASE, "RTC reaches into stolen time");
 _Static_assert(BOARD_MAX_CPUS *UINT64_C(64) <= PVTIME_BYTES, "stolen time: too small for all CPUs");
-_Static_assert(PVTIME_BASE + PVTIME_BYTES <= FLASH_BASE, "stolen time reaches into flash");
+_Static_assert(PVTIME_BASE + PVTIME_BYTES <= TEST_TIMER_BASE,
+	       "stolen time reaches into the test timer");
+_Static_assert(BOARD_MAX_CPUS <= TEST_TIMER_MAX_CPUS, "test timer: no channel for some CPUs");
+_Static_assert(TEST_TIMER_BASE + TEST_TIMER_BLOCK_BYTES <= FLASH_BASE,
+	       "test timer reaches into flash");
 _Static_assert(FLASH_BASE + FLASH_BYTES <= VIRTIO_BASE, "flash reaches into virtio-mmio");
 _Static_assert(VIRTIO_BASE + VIRTIO_BYTES <=
 		       GIC_DIST_BASE - BOARD_MAX_CPUS * GIC_REDIST_BYTES - GIC_ITS_BYTES,
@@ -52,7 +59,9 @@ _Static_assert(GIC_CPUI_BYTES <= GIC_STRIDE && V2M_BLOCK_BYTES <= GIC_STRIDE, "G
 _Static_assert(PCI_ECAM_BASE + PCI_ECAM_BYTES <= PCI_MMIO_BASE, "PCI configuration overlaps");
 _Static_assert(PCI_MMIO_BASE < BOARD_RAM_BASE, "PCI memory reaches into RAM");
 _Static_assert(UART_INTID + 4 <= RTC_INTID, "UART interrupts reach the RTC's");
-_Static_assert(RTC_INTID < BOARD_NR_INTIDS - V2M_NINTIDS, "MSIs share the RTC's interrupt");
+_Static_assert(RTC_INTID < TEST_TIMER_INTID, "RTC and test timer share an interrupt");
+_Static_assert(TEST_TIMER_INTID < BOARD_NR_INTIDS - V2M_NINTIDS,
+	       "MSIs share the test timer's interrupt");
 _Static_assert(BOARD_NR_INTIDS % 32 == 0, "a GIC has interrupts in groups of 32");
 
 /* Blocks that are the same in every machine. */
@@ -66,6 +75,7 @@ static const struct board_block fixed[BOARD_NR_BLOCKS] = {
 			  false },
 	[BOARD_RTC] = { "rtc", RTC_BASE, RTC_BLOCK_BYTES, RTC_INTID, 1, false },
 	[BOARD_PVTIME] = { "stolen-time", PVTIME_BASE, 0, INTID_NONE, 0, false },
+	[BOARD_TEST_TIMER] = { "test-timer", TEST_TIMER_BASE, 0, TEST_TIMER_INTID, 1, false },
 	[BOARD_FLASH] = { "flash", FLASH_BASE, FLASH_BYTES, INTID_NONE, 0, true },
 	[BOARD_VIRTIO_MMIO] = { "virtio-mmio", VIRTIO_BASE, VIRTIO_BYTES, INTID_NONE, 0, true },
 	[BOARD_GIC_V2M] = { "gic-v2m", GIC_DIST_BASE, 0, INTID_NONE, 0, false },
@@ -202,6 +212,7 @@ int board_layout(struct board *b, const struct board_config *config, struct err 
 	b->config = *config;
 	memcpy(b->block, fixed, sizeof(fixed));
 	b->block[BOARD_PVTIME].size = config->pvtime ? PVTIME_BYTES : 0;
+	b->block[BOARD_TEST_TIMER].size = config->test_timer ? TEST_TIMER_BLOCK_BYTES : 0;
 	b->block[BOARD_RAM].size = config->ram_bytes;
 	if (is_gicv2(config->gic))
 		lay_out_gicv2(b);

@@ -70,8 +70,8 @@ struct board_config {
 	enum board_gic gic;
 	bool pmu;
 	bool pvtime;
-	bool sdei; /* describe SDEI to the guest */
-	bool test_timer;
+	bool sdei;        /* describe SDEI to the guest */
+	bool test_timer;  /* interrupt lines that the guest can raise */
 	bool idle_states; /* describe the PSCI power states to the guest's cpuidle */
 	uint32_t psci_version;
 	unsigned ipa_bits; /* width of a guest physical address */

@@ -14,6 +14,7 @@
 static const char help_text[] = "\r\n"
 				"Ctrl-a x  stop the guest and quit\r\n"
 				"Ctrl-a b  send a BREAK (magic SysRq on Linux)\r\n"
+				"Ctrl-a p  pause the guest, or go on\r\n"
 				"Ctrl-a a  send Ctrl-a\r\n"
 				"Ctrl-a h  this help\r\n";
 
@@ -35,6 +36,11 @@ static bool escape_key(struct console *con, uint8_t key)
 	case 'b':
 	case 'B':
 		send_break(con);
+		return false;
+	case 'p':
+	case 'P':
+		if (con->ops->pause)
+			con->ops->pause(con->world);
 		return false;
 	case 'a':
 	case KEY_ESCAPE:

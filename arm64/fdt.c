@@ -3,8 +3,9 @@
  * read. Written front to back with libfdt's sequential writer.
  *
  * Sources: Devicetree Specification v0.4; Linux Documentation/devicetree/bindings: arm/cpus,
- * cpu/cpu-topology, cpu/idle-states, arm/psci, timer/arm,arch_timer, interrupt-controller/arm,gic
- * and arm,gic-v3, arm/pmu, serial/8250, rtc/arm,pl031; booting.rst, section 2, for /chosen.
+ * cpu/cpu-topology, cpu/idle-states, arm/psci, arm/firmware/sdei, timer/arm,arch_timer,
+ * interrupt-controller/arm,gic and arm,gic-v3, arm/pmu, serial/8250, rtc/arm,pl031; booting.rst,
+ * section 2, for /chosen. The test timer is rasvm's own: arm64/dev/test_timer.h.
  *
  * Left out: blocks the board only reserves; stolen time, which a guest finds by hypercall; cache
  * sizes, which it finds in the CPU.
@@ -321,6 +322,17 @@ static void psci(struct tree *t, uint32_t version)
 	end(t);
 }
 
+/* Nothing below /firmware has an address, so it needs no "ranges". */
+static void firmware(struct tree *t)
+{
+	begin(t, "firmware");
+	begin(t, "sdei");
+	prop_string(t, "compatible", "arm,sdei-1.0");
+	prop_string(t, "method", "hvc");
+	end(t);
+	end(t);
+}
+
 /* Interrupts */
 
 static void timer(struct tree *t, const struct board *board)
@@ -427,6 +439,21 @@ static void rtc(struct tree *t, const struct board_block *block)
 	end(t);
 }
 
+static void test_timer(struct tree *t, const struct board *board)
+{
+	const struct board_block *block = &board->block[BOARD_TEST_TIMER];
+	const uint32_t irqs[] = {
+		IRQ_SPI, block->intid - INTID_SPI_BASE,     IRQ_LEVEL_HIGH,
+		IRQ_PPI, INTID_TEST_TIMER - INTID_PPI_BASE, ppi_flags(board, IRQ_LEVEL_HIGH),
+	};
+
+	begin(t, "test-timer@%" PRIx64, block->base);
+	prop_string(t, "compatible", "rasvm,test-timer");
+	prop_reg(t, block, NULL);
+	prop_cells(t, "interrupts", irqs, ARRAY_SIZE(irqs));
+	end(t);
+}
+
 static void root(struct tree *t, const struct board *board, const struct fdt_params *params)
 {
 	begin(t, "%s", "");
@@ -439,6 +466,8 @@ static void root(struct tree *t, const struct board *board, const struct fdt_par
 	memory(t, board);
 	cpus(t, board);
 	psci(t, board->config.psci_version);
+	if (board->config.sdei)
+		firmware(t);
 	gic(t, board);
 	timer(t, board);
 	if (board->config.pmu)
@@ -446,6 +475,8 @@ static void root(struct tree *t, const struct board *board, const struct fdt_par
 	for (unsigned i = BOARD_UART0; i <= BOARD_UART3; i++)
 		uart(t, &board->block[i]);
 	rtc(t, &board->block[BOARD_RTC]);
+	if (board->config.test_timer)
+		test_timer(t, board);
 	end(t);
 }
 

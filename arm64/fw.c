@@ -23,6 +23,92 @@ static void wake_pe(void *world, unsigned pe)
 
 static const struct psci_ops psci_ops = { .wake = wake_pe };
 
+/* PSCI's calls, and what they mean for SDEI (DEN0054C 5.5): a PE that goes off ends its handlers, and
+ * one that runs a handler may not suspend. */
+static enum fw_result serve_psci(struct fw_locked fw, void *self, const struct fw_call *row,
+				 struct smccc *call)
+{
+	struct vm *vm = self;
+	enum fw_result result;
+
+	if (row && row->flags & FW_CALL_SUSPEND && row->since <= vm->psci.config.version &&
+	    vm->config->sdei && sdei_in_handler(fw, &vm->sdei, call->pe)) {
+		call->ret = PSCI_DENIED;
+		return FW_RETURN;
+	}
+	result = psci_call(fw, &vm->psci, row, call);
+	if (result == FW_PE_OFF && vm->config->sdei)
+		sdei_pe_off(fw, &vm->sdei, call->pe);
+	return result;
+}
+
+static enum fw_result serve_sdei(struct fw_locked fw, void *self, const struct fw_call *row,
+				 struct smccc *call)
+{
+	return sdei_call(fw, &((struct vm *)self)->sdei, row, call);
+}
+
+static enum fw_result serve_vendor(struct fw_locked fw, void *self, const struct fw_call *row,
+				   struct smccc *call)
+{
+	return vendor_call(fw, &((struct vm *)self)->vendor, row, call);
+}
+
+/* VENDOR_SDEI_TRIGGER: the PE is named by its MPIDR. */
+static int64_t vendor_trigger(struct fw_locked fw, void *world, uint64_t event, uint64_t mpidr)
+{
+	struct vm *vm = world;
+	unsigned pe = 0;
+
+	while (mpidr != VENDOR_NO_PE && pe < vm->nvcpus && vm->mpidr[pe] != mpidr)
+		pe++;
+	if (event > UINT32_MAX || pe == vm->nvcpus)
+		return VENDOR_INVALID_PARAMETERS;
+	switch (sdei_trigger(fw, &vm->sdei, (uint32_t)event,
+			     mpidr == VENDOR_NO_PE ? SDEI_NO_PE : pe, "vendor")) {
+	case SDEI_TRIGGERED:
+		return VENDOR_SUCCESS;
+	case SDEI_TRIGGER_DROPPED:
+		return VENDOR_DENIED;
+	default:
+		return VENDOR_INVALID_PARAMETERS;
+	}
+}
+
+static int64_t vendor_watchdog(struct fw_locked fw, void *world, uint64_t period_ns)
+{
+	(void)fw;
+	sdei_timers_watchdog(world, period_ns);
+	return VENDOR_SUCCESS;
+}
+
+/* Which vendor calls there are: indexed by whether --vendor-calls was given, and --sdei-watchdog. */
+static const struct vendor_ops vendor_ops[2][2] = {
+	{ { NULL, NULL }, { NULL, vendor_watchdog } },
+	{ { vendor_trigger, NULL }, { vendor_trigger, vendor_watchdog } },
+};
+
+static void add_services(struct vm *vm)
+{
+	const struct run_config *c = vm->config;
+
+	/* With PSCI in KVM a call that comes here is from a range the operator wants logged. */
+	if (c->psci == PSCI_USER)
+		vm->service[FW_PSCI] = (struct fw_service){ "psci", psci_calls, psci_ncalls, vm,
+							    serve_psci };
+	if (c->sdei)
+		vm->service[FW_SDEI] = (struct fw_service){ "sdei", sdei_calls, sdei_ncalls, vm,
+							    serve_sdei };
+	vm->vendor.ops = &vendor_ops[c->vendor_calls && c->sdei][c->sdei_watchdog_ns > 0];
+	vm->vendor.world = vm;
+	if (c->vendor_calls || c->sdei_watchdog_ns)
+		vm->service[FW_VENDOR] = (struct fw_service){ "vendor", vendor_calls, vendor_ncalls,
+							      vm, serve_vendor };
+	vm->nfunctions = 0;
+	for (unsigned i = 0; i < FW_NSERVICES; i++)
+		vm->nfunctions += vm->service[i].ncalls;
+}
+
 int fw_init(struct vm *vm, struct err *err)
 {
 	const struct psci_config config = {
@@ -35,21 +121,27 @@ int fw_init(struct vm *vm, struct err *err)
 		.world = vm,
 		.faults = &vm->faults,
 	};
+	int r;
 
 	vm->faults = vm->config->faults;
-	vm->psci_service = (struct fw_service){ "psci", psci_calls, psci_ncalls, &vm->psci };
-	vm->call_count = calloc((size_t)config.npe * (psci_ncalls + 1), sizeof(*vm->call_count));
+	add_services(vm);
+	vm->call_count =
+		calloc((size_t)config.npe * (vm->nfunctions + 1), sizeof(*vm->call_count));
 	if (!vm->call_count)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < config.npe; i++)
 		vm->pe[i].mpidr = vm->mpidr[i];
-	return psci_init(&vm->psci, &config, vm->pe, err);
+	r = psci_init(&vm->psci, &config, vm->pe, err);
+	if (r == 0 && vm->config->sdei)
+		r = fw_sdei_init(vm, err);
+	return r;
 }
 
 void fw_destroy(struct vm *vm)
 {
 	free(vm->call_count);
 	vm->call_count = NULL;
+	sdei_destroy(&vm->sdei);
 }
 
 void fw_reset(struct vm *vm, bool warm)
@@ -57,7 +149,10 @@ void fw_reset(struct vm *vm, bool warm)
 	struct fw_locked fw = fw_lock(&vm->fw);
 
 	psci_reset(fw, &vm->psci, vm->boot_entry, warm);
+	if (vm->config->sdei)
+		sdei_reset(fw, &vm->sdei);
 	fw_unlock(fw);
+	sdei_timers_watchdog(vm, vm->config->sdei_watchdog_ns);
 }
 
 bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)
@@ -72,6 +167,8 @@ bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)
 			break;
 		pthread_cond_wait(&vcpu->wake, &vm->fw.mutex);
 	}
+	if (on && vm->config->sdei)
+		sdei_pe_on(fw, &vm->sdei, vcpu->index);
 	fw_unlock(fw);
 	if (on && trace_on(&vm->trace))
 		trace_event(&vm->trace, clock_now_ns() - vm->started_ns, vcpu->index, "power_on");
@@ -80,9 +177,6 @@ bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)
 
 static enum vcpu_next stop_with(struct vcpu *vcpu, enum vm_event event)
 {
-	/* These calls do not return. Should the vCPU run again all the same, it sees a failure. */
-	if (vcpu_set_reg(vcpu, kvm_reg_x(0), (uint64_t)(int64_t)PSCI_INTERNAL_FAILURE))
-		log_warn("CPU %u: cannot write x0", vcpu->index);
 	vm_report(vcpu->vm, event);
 	return VCPU_STOP;
 }
@@ -120,8 +214,9 @@ static enum vcpu_next apply(struct vcpu *vcpu, const struct smccc *call, enum fw
 {
 	switch (result) {
 	case FW_RETURN:
-		if (vcpu_set_reg(vcpu, kvm_reg_x(0), (uint64_t)call->ret))
-			return vcpu_fail(vcpu, "cannot write the result of a firmware call");
+		regs_put(vcpu, REG_X0, (uint64_t)call->ret);
+		return VCPU_CONTINUE;
+	case FW_RESUMED:
 		return VCPU_CONTINUE;
 	case FW_PE_OFF:
 		return go_off(vcpu);
@@ -141,22 +236,18 @@ static enum vcpu_next apply(struct vcpu *vcpu, const struct smccc *call, enum fw
 
 static int fetch(struct vcpu *vcpu, const struct fw_call *row, struct smccc *call)
 {
-	uint64_t sctlr;
+	uint32_t registers = REGS_X(1, row->nargs);
+	int r;
 
-	for (unsigned i = 0; i < row->nargs; i++) {
-		int r = vcpu_get_reg(vcpu, kvm_reg_x(i + 1), &call->arg[i]);
-
-		if (r)
-			return r;
-	}
-	call->nargs = row->nargs;
-	if (row->flags & FW_CALL_ENTRY) {
-		int r = vcpu_get_reg(vcpu, kvm_reg_sys(3, 0, 1, 0, 0), &sctlr);
-
-		if (r)
-			return r;
-		call->big_endian = sctlr & SCTLR_EE;
-	}
+	if (row->flags & (FW_CALL_ENTRY | FW_CALL_SYSREGS))
+		registers |= REG_BIT(REG_SCTLR);
+	r = regs_load(vcpu, registers);
+	if (r)
+		return r;
+	for (call->nargs = 0; call->nargs < row->nargs; call->nargs++)
+		call->arg[call->nargs] = regs_get(vcpu, REG_X0 + 1 + call->nargs);
+	if (row->flags & FW_CALL_ENTRY)
+		call->big_endian = regs_get(vcpu, REG_SCTLR) & SCTLR_EE;
 	return 0;
 }
 
@@ -165,12 +256,10 @@ static int fetch_unknown(struct vcpu *vcpu, struct smccc *call)
 {
 	if (!trace_on(&vcpu->vm->trace) && !vcpu->vm->config->nsmccc)
 		return 0;
-	for (; call->nargs < TRACE_UNKNOWN_ARGS; call->nargs++) {
-		int r = vcpu_get_reg(vcpu, kvm_reg_x(call->nargs + 1), &call->arg[call->nargs]);
-
-		if (r)
-			return r;
-	}
+	if (regs_load(vcpu, REGS_X(1, TRACE_UNKNOWN_ARGS)))
+		return -EIO;
+	for (; call->nargs < TRACE_UNKNOWN_ARGS; call->nargs++)
+		call->arg[call->nargs] = regs_get(vcpu, REG_X0 + 1 + call->nargs);
 	return 0;
 }
 
@@ -187,11 +276,32 @@ static void delay(struct vcpu *vcpu, uint64_t ns)
 	fw_unlock(fw);
 }
 
-static void count_call(struct vcpu *vcpu, const struct fw_call *row)
+/* The service that has the function, or NULL. */
+static const struct fw_service *find_service(const struct vm *vm, uint32_t fid,
+					     const struct fw_call **row)
 {
-	size_t i = row ? (size_t)(row - psci_calls) : psci_ncalls;
+	for (unsigned i = 0; i < FW_NSERVICES; i++) {
+		*row = fw_find(&vm->service[i], fid);
+		if (*row)
+			return &vm->service[i];
+	}
+	return NULL;
+}
 
-	vcpu->vm->call_count[vcpu->index * (size_t)(psci_ncalls + 1) + i]++;
+static void count_call(struct vcpu *vcpu, const struct fw_service *service,
+		       const struct fw_call *row)
+{
+	struct vm *vm = vcpu->vm;
+	size_t function = 0;
+
+	for (const struct fw_service *s = vm->service; s < vm->service + FW_NSERVICES; s++) {
+		if (s == service) {
+			function += (size_t)(row - s->calls);
+			break;
+		}
+		function += s->ncalls;
+	}
+	vm->call_count[vcpu->index * (size_t)(vm->nfunctions + 1) + function]++;
 }
 
 /* --smccc RANGE=log. */
@@ -214,13 +324,18 @@ static void log_call(struct vcpu *vcpu, const struct smccc *call)
 	}
 }
 
-static enum fw_result serve(struct vcpu *vcpu, const struct fw_call *row, struct smccc *call)
+static enum fw_result serve(struct vcpu *vcpu, const struct fw_service *service,
+			    const struct fw_call *row, struct smccc *call)
 {
 	struct vm *vm = vcpu->vm;
 	enum fw_result result;
 	struct fw_locked fw;
 
-	if (row && vm->faults.n) {
+	if (!service) {
+		call->ret = SMCCC_NOT_SUPPORTED;
+		return FW_RETURN;
+	}
+	if (service == &vm->service[FW_PSCI] && vm->faults.n) {
 		fw = fw_lock(&vm->fw);
 		uint64_t wait_ns = fault_delay(fw, &vm->faults, row, vcpu->index);
 
@@ -229,7 +344,7 @@ static enum fw_result serve(struct vcpu *vcpu, const struct fw_call *row, struct
 			delay(vcpu, wait_ns);
 	}
 	fw = fw_lock(&vm->fw);
-	result = psci_call(fw, &vm->psci, row, call);
+	result = service->serve(fw, service->self, row, call);
 	vcpu->last_off = result == FW_PE_OFF && psci_all_off(fw, &vm->psci);
 	fw_unlock(fw);
 	return result;
@@ -245,17 +360,21 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu)
 		.pe = vcpu->index,
 		.now_ns = clock_now_ns(),
 	};
-	/* With PSCI in KVM such a call can only come from a range the operator wants logged. */
-	const struct fw_call *row =
-		vm->config->psci == PSCI_USER ? fw_find(&vm->psci_service, call.fid) : NULL;
+	const struct fw_call *row;
+	const struct fw_service *service = find_service(vm, call.fid, &row);
 	enum fw_result result;
+	bool binding;
 
 	if (row ? fetch(vcpu, row, &call) : fetch_unknown(vcpu, &call))
 		return vcpu_fail(vcpu, "cannot read the arguments of a firmware call");
-	count_call(vcpu, row);
+	count_call(vcpu, service, row);
 	if (!row)
 		log_call(vcpu, &call);
-	result = serve(vcpu, row, &call);
+	binding = service == &vm->service[FW_SDEI] && call.fid == SDEI_FID_INTERRUPT_BIND &&
+		  fw_sdei_begin_bind(vcpu, call.arg[0]);
+	result = serve(vcpu, service, row, &call);
+	if (binding)
+		fw_sdei_end_bind(vcpu);
 	if (trace_on(&vm->trace))
 		trace_call(&vm->trace, call.now_ns - vm->started_ns, row, &call, result);
 	return apply(vcpu, &call, result);
@@ -276,11 +395,15 @@ enum vcpu_next fw_wakeup(struct vcpu *vcpu)
 		return vcpu_fail(vcpu, "KVM cannot resume the CPU");
 	fw = fw_lock(&vm->fw);
 	restart = psci_wake(fw, &vm->psci, vcpu->index, now_ns, &entry);
+	if (restart && vm->config->sdei)
+		sdei_pe_resumed(fw, &vm->sdei, vcpu->index);
 	fw_unlock(fw);
 	if (trace_on(&vm->trace))
 		trace_event(&vm->trace, now_ns - vm->started_ns, vcpu->index,
 			    restart ? "wake_at_entry" : "wake");
-	if (restart ? vcpu_reset(vcpu, &entry, true) : vcpu_set_reg(vcpu, kvm_reg_x(0), 0))
+	if (!restart)
+		regs_put(vcpu, REG_X0, PSCI_SUCCESS);
+	else if (vcpu_reset(vcpu, &entry, true))
 		return vcpu_fail(vcpu, "cannot resume the CPU");
 	return VCPU_CONTINUE;
 }

@@ -1,7 +1,8 @@
 /*
- * Creating and initialising the in-kernel interrupt controller.
+ * Creating and initialising the in-kernel interrupt controller, and asking it about an interrupt.
  *
- * Source: Linux Documentation/virt/kvm/devices/arm-vgic.rst, arm-vgic-v3.rst, arm-vgic-its.rst.
+ * Source: Linux Documentation/virt/kvm/devices/arm-vgic.rst, arm-vgic-v3.rst, arm-vgic-its.rst;
+ * register offsets: Arm IHI0048B 4.3 (GICv2), IHI0069 12.9 and 12.11 (GICv3).
  */
 #include "arm64/gic.h"
 
@@ -10,6 +11,13 @@
 #include <unistd.h>
 
 #include "arm64/kvm_compat.h"
+
+/* Registers with one bit an interrupt, 32 to a word: the same offsets in the distributor, and in the
+ * second frame (SGI_base) of a GICv3 redistributor, which has a CPU's interrupts 0 to 31. */
+#define GIC_ISPENDR   0x200u
+#define GIC_ISACTIVER 0x300u
+#define GICR_SGI_BASE 0x10000u
+#define INTIDS_A_WORD 32u
 
 static int create_device(int vm_fd, uint32_t type)
 {
@@ -86,6 +94,72 @@ int gic_create(struct vm *vm, struct err *err)
 		return err_set(err, r, "KVM cannot initialise the %s for %u CPUs: %s",
 			       board_gic_name(gic), vm->nvcpus, strerror(-r));
 	return gic == BOARD_GICV3_ITS ? create_its(vm, err) : 0;
+}
+
+static bool is_gicv2(const struct vm *vm)
+{
+	return vm->board.config.gic <= BOARD_GICV2M;
+}
+
+/* Which CPU an attribute is about: its index for a GICv2; else its affinity, Aff3 to Aff0 packed into
+ * 32 bits. */
+static uint64_t cpu_in_attr(const struct vm *vm, unsigned cpu)
+{
+	uint64_t mpidr = vm->mpidr[cpu];
+
+	if (is_gicv2(vm))
+		return (uint64_t)cpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT;
+	return (mpidr >> 32 << 24 | (mpidr & 0xffffff)) << KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT;
+}
+
+/* The interrupt's bit in the array of registers at `offset`. */
+static int read_bit(struct vm *vm, uint32_t offset, uint32_t intid, unsigned cpu, bool *bit)
+{
+	bool redist = intid < INTID_SPI_BASE && !is_gicv2(vm);
+	uint32_t group = redist ? KVM_DEV_ARM_VGIC_GRP_REDIST_REGS : KVM_DEV_ARM_VGIC_GRP_DIST_REGS;
+	uint32_t word = 0;
+	int r;
+
+	offset += 4 * (intid / INTIDS_A_WORD) + (redist ? GICR_SGI_BASE : 0);
+	r = kvm_attr_get(vm->gic_fd, group, cpu_in_attr(vm, cpu) | offset, &word);
+	*bit = word >> intid % INTIDS_A_WORD & 1;
+	return r;
+}
+
+/* GICv3 only: the input of a level-triggered interrupt; an edge-triggered one reads 0. */
+static int read_level(struct vm *vm, uint32_t intid, unsigned cpu, bool *level)
+{
+	uint32_t first = intid - intid % INTIDS_A_WORD, word = 0;
+	uint64_t info = (uint64_t)VGIC_LEVEL_INFO_LINE_LEVEL
+			<< KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT;
+	int r = kvm_attr_get(vm->gic_fd, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO,
+			     cpu_in_attr(vm, cpu) | info | first, &word);
+
+	*level = word >> intid % INTIDS_A_WORD & 1;
+	return r;
+}
+
+/* Of a GICv3, user space sees in ISPENDR only what was latched, without the line. */
+static int read_pending(struct vm *vm, uint32_t intid, unsigned cpu, bool *pending)
+{
+	bool level = false;
+	int r = read_bit(vm, GIC_ISPENDR, intid, cpu, pending);
+
+	if (r == 0 && !is_gicv2(vm))
+		r = read_level(vm, intid, cpu, &level);
+	*pending |= level;
+	return r;
+}
+
+int gic_irq_state(struct vm *vm, uint32_t intid, unsigned cpu, bool *pending, bool *active)
+{
+	int r;
+
+	*pending = *active = false;
+	if (intid >= BOARD_NR_INTIDS || cpu >= vm->nvcpus)
+		return -EINVAL;
+	r = read_pending(vm, intid, cpu, pending);
+	return r ? r : read_bit(vm, GIC_ISACTIVER, intid, cpu, active);
 }
 
 int gic_choose(const struct host_caps *caps, enum irqchip_choice choice, enum board_gic *gic,

@@ -12,4 +12,12 @@ int gic_create(struct vm *vm, struct err *err) __attribute__((warn_unused_result
 int gic_choose(const struct host_caps *caps, enum irqchip_choice choice, enum board_gic *gic,
 	       struct err *err) __attribute__((warn_unused_result));
 
+/* State of an SPI, or of CPU `cpu`'s own interrupt below 32, as the guest would read it: `pending` is
+ * true too for a level-triggered interrupt whose line is up. 0; -EINVAL for an interrupt or CPU that
+ * does not exist; -EBUSY while any vCPU is inside KVM_RUN, also one that waits there in WFI, so whoever
+ * retries has to kick them all; or another -errno. The calling thread's own vCPU must be outside
+ * KVM_RUN. */
+int gic_irq_state(struct vm *vm, uint32_t intid, unsigned cpu, bool *pending, bool *active)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -72,7 +72,24 @@ static void on_panic(void *world, bool final)
 		arm_timer(vm->panic_fd, PANIC_GRACE_NS);
 }
 
-static const struct console_ops console_ops = { .quit = on_quit, .panic = on_panic };
+/* The guest's clock goes on meanwhile. */
+static void on_pause(void *world)
+{
+	struct vm *vm = world;
+
+	vm->paused = !vm->paused;
+	if (vm->paused)
+		vm_hold(vm, NULL);
+	else
+		vm_unhold(vm);
+	log_warn("the guest %s", vm->paused ? "is paused; Ctrl-a p to go on" : "goes on");
+}
+
+static const struct console_ops console_ops = {
+	.quit = on_quit,
+	.pause = on_pause,
+	.panic = on_panic,
+};
 
 static void on_panic_grace(void *arg, uint32_t events)
 {
@@ -147,6 +164,53 @@ static void on_rtc_alarm(void *arg, uint32_t events)
 	device_unlock(&vm->rtc.dev);
 }
 
+/* ---- the test timer's view of the host ---- */
+
+static uint64_t test_timer_now_ns(void *world)
+{
+	(void)world;
+	return clock_now_ns();
+}
+
+static void test_timer_set_alarm(void *world, uint64_t deadline_ns)
+{
+	struct vm *vm = world;
+	struct itimerspec when = { 0 };
+
+	if (deadline_ns != UINT64_MAX)
+		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
+	timerfd_settime(vm->test_timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static const struct test_timer_ops test_timer_ops = {
+	.now_ns = test_timer_now_ns,
+	.set_alarm = test_timer_set_alarm,
+	.set_ppi = lines_set_ppi,
+};
+
+static void on_test_timer(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t expired;
+
+	(void)events;
+	if (read(vm->test_timer_fd, &expired, sizeof(expired)) <= 0)
+		return;
+	device_lock(&vm->test_timer.dev);
+	test_timer_tick(&vm->test_timer);
+	device_unlock(&vm->test_timer.dev);
+}
+
+static void on_lines(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(vm->lines.event_fd, &count, sizeof(count)) > 0)
+		fw_sdei_lines(vm);
+}
+
 /* ---- building ---- */
 
 static bool feature_wanted(enum feature wanted, bool available)
@@ -180,6 +244,8 @@ static int lay_out(struct vm *vm, struct err *err)
 		.pmu = feature_wanted(c->pmu, vm->caps.pmu),
 		.pvtime = feature_wanted(c->pvtime, vm->caps.pvtime),
 		.idle_states = c->cpuidle && c->psci == PSCI_USER,
+		.sdei = c->sdei,
+		.test_timer = c->test_timer,
 		.psci_version = c->psci_version,
 		.ipa_bits = choose_ipa_bits(&vm->caps, c->ram_bytes),
 		.mpidr = vm->mpidr,
@@ -206,7 +272,7 @@ static int lay_out(struct vm *vm, struct err *err)
 
 static struct irq_line line(struct vm *vm, uint32_t intid)
 {
-	return (struct irq_line){ .set = vm_irq_set, .world = vm, .intid = intid };
+	return (struct irq_line){ .set = lines_set, .world = vm, .intid = intid };
 }
 
 static int add_devices(struct vm *vm, struct err *err)
@@ -229,6 +295,12 @@ static int add_devices(struct vm *vm, struct err *err)
 		v2m_init(&vm->v2m, gpa(b[BOARD_GIC_V2M].base), line(vm, b[BOARD_GIC_V2M].intid),
 			 b[BOARD_GIC_V2M].nintids);
 		r = bus_add(&vm->bus, &vm->v2m.dev, err);
+	}
+	if (r == 0 && b[BOARD_TEST_TIMER].size) {
+		test_timer_init(&vm->test_timer, gpa(b[BOARD_TEST_TIMER].base),
+				line(vm, b[BOARD_TEST_TIMER].intid), vm->board.config.ncpus,
+				&test_timer_ops, vm);
+		r = bus_add(&vm->bus, &vm->test_timer.dev, err);
 	}
 	bus_freeze(&vm->bus);
 	return r;
@@ -302,7 +374,9 @@ static int open_timers(struct vm *vm)
 	vm->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	vm->panic_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	vm->rtc_timer_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (vm->event_fd < 0 || vm->timeout_fd < 0 || vm->panic_fd < 0 || vm->rtc_timer_fd < 0)
+	vm->test_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (vm->event_fd < 0 || vm->timeout_fd < 0 || vm->panic_fd < 0 || vm->rtc_timer_fd < 0 ||
+	    vm->test_timer_fd < 0)
 		return -errno;
 	return 0;
 }
@@ -311,6 +385,9 @@ static int open_events(struct vm *vm, struct err *err)
 {
 	int r = loop_init(&vm->loop, err);
 
+	if (r)
+		return r;
+	r = lines_open(&vm->lines, err);
 	if (r)
 		return r;
 	r = take_signals(vm);
@@ -326,6 +403,10 @@ static int open_events(struct vm *vm, struct err *err)
 		r = loop_add(&vm->loop, vm->panic_fd, EPOLLIN, on_panic_grace, vm);
 	if (r == 0)
 		r = loop_add(&vm->loop, vm->rtc_timer_fd, EPOLLIN, on_rtc_alarm, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->test_timer_fd, EPOLLIN, on_test_timer, vm);
+	if (r == 0)
+		r = loop_add(&vm->loop, vm->lines.event_fd, EPOLLIN, on_lines, vm);
 	if (r)
 		return err_set(err, r, "cannot set up the event loop: %s", strerror(-r));
 	return 0;
@@ -340,6 +421,8 @@ static struct vm *machine_alloc(const struct run_config *config)
 	vm->config = config;
 	vm->kvm_fd = vm->probe_fd = vm->vm_fd = vm->gic_fd = vm->its_fd = -1;
 	vm->signal_fd = vm->timeout_fd = vm->panic_fd = vm->event_fd = vm->rtc_timer_fd = -1;
+	vm->test_timer_fd = vm->lines.event_fd = -1;
+	vm->sdei_timers.trigger_fd = vm->sdei_timers.watchdog_fd = -1;
 	vm->loop.epoll_fd = -1;
 	vm->trace.fd = -1;
 	vm->mem.fd = -1;
@@ -413,7 +496,7 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 	if (pin_vcpus(vm, err))
 		return STATUS_USAGE;
 	/* From here on a signal waits for the event loop, however long the files take to load. */
-	if (open_events(vm, err))
+	if (open_events(vm, err) || sdei_timers_open(vm, err))
 		return STATUS_INTERNAL;
 	if (mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path, err))
 		return STATUS_USAGE;
@@ -436,8 +519,8 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 
 static void close_fds(struct vm *vm)
 {
-	const int fds[] = { vm->signal_fd,    vm->timeout_fd, vm->panic_fd, vm->event_fd,
-			    vm->rtc_timer_fd, vm->kvm_fd,     vm->probe_fd };
+	const int fds[] = { vm->signal_fd,    vm->timeout_fd,    vm->panic_fd, vm->event_fd,
+			    vm->rtc_timer_fd, vm->test_timer_fd, vm->kvm_fd,   vm->probe_fd };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
@@ -460,6 +543,8 @@ static void machine_free(struct vm *vm)
 	vm_destroy(vm);
 	fw_destroy(vm);
 	trace_close(&vm->trace);
+	sdei_timers_close(vm);
+	lines_close(&vm->lines);
 	loop_close(&vm->loop);
 	close_fds(vm);
 	mem_unmap(&vm->mem);
@@ -602,6 +687,7 @@ enum exit_status machine_run(const struct run_config *config)
 		vm->started_ns = clock_now_ns();
 		if (config->timeout_ns)
 			arm_timer(vm->timeout_fd, config->timeout_ns);
+		sdei_timers_start(vm);
 		status = run_to_end(vm, &err);
 		finish_console(vm);
 		forget_memory(vm);

@@ -41,6 +41,7 @@ static enum vcpu_next exit_mmio(struct vcpu *vcpu)
 	unsigned len = run->mmio.len;
 	uint64_t value = 0;
 
+	vcpu->exit_pending = true;
 	if (len > sizeof(value))
 		return vcpu_fail(vcpu, "KVM reported an access of more than 8 bytes");
 	if (run->mmio.is_write) {
@@ -67,6 +68,7 @@ static enum vcpu_next exit_nisv(struct vcpu *vcpu)
 		return vcpu_fail(
 			vcpu, "an access KVM cannot decode, and this KVM cannot inject an abort");
 	events.exception.ext_dabt_pending = 1;
+	vcpu->exit_pending = true;
 	r = kvm_ioctl_ptr(vcpu->fd, KVM_SET_VCPU_EVENTS, &events, sizeof(events));
 	return r < 0 ? vcpu_fail(vcpu, "KVM cannot inject an external abort") : VCPU_CONTINUE;
 }
@@ -133,6 +135,7 @@ static const struct {
 	[KVM_EXIT_ARM_NISV] = { "nisv", exit_nisv },
 	[KVM_EXIT_SYSTEM_EVENT] = { "system-event", exit_system_event },
 	[KVM_EXIT_INTR] = { "interrupted", exit_nothing },
+	[KVM_EXIT_DEBUG] = { "single-step", exit_nothing },
 	[KVM_EXIT_FAIL_ENTRY] = { "fail-entry", exit_fail_entry },
 	[KVM_EXIT_INTERNAL_ERROR] = { "internal-error", exit_internal },
 };
@@ -166,22 +169,64 @@ static enum vcpu_next run_failed(struct vcpu *vcpu, int error)
 	return vcpu_fail(vcpu, reason);
 }
 
+/* Somebody wants the guest to stand still. */
+static void hold(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	atomic_fetch_and(&vcpu->req, ~VCPU_REQ_HOLD);
+	while (vm->holds && !(atomic_load(&vcpu->req) & VCPU_REQ_STOP))
+		pthread_cond_wait(&vcpu->wake, &vm->fw.mutex);
+	fw_unlock(fw);
+}
+
+static enum vcpu_next serve_requests(struct vcpu *vcpu, uint32_t req)
+{
+	if (req & VCPU_REQ_STOP)
+		return VCPU_STOP;
+	if (req & VCPU_REQ_HOLD)
+		hold(vcpu);
+	if (!(req & VCPU_REQ_SDEI))
+		return VCPU_CONTINUE;
+	/* Before looking: what comes later sets it again. */
+	atomic_fetch_and(&vcpu->req, ~VCPU_REQ_SDEI);
+	return fw_sdei(vcpu);
+}
+
+static enum vcpu_next run_once(struct vcpu *vcpu)
+{
+	int r;
+
+	if (vcpu->regs.valid && regs_flush(vcpu))
+		return vcpu_fail(vcpu, "cannot write the registers that a firmware call changed");
+	vcpu->has_run = true;
+	vcpu->exit_pending = false;
+	vcpu->stats.runs++;
+	r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
+	atomic_store(&vcpu->in_guest, false);
+	return r ? run_failed(vcpu, r) : serve_exit(vcpu);
+}
+
 static enum vcpu_next run_guest(struct vcpu *vcpu)
 {
 	enum vcpu_next next = VCPU_CONTINUE;
 
 	while (next == VCPU_CONTINUE) {
-		/* In this order: see vcpu_request(). */
+		uint32_t req;
+
+		/* In this order: see vcpu_kick(). */
 		__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-		if (atomic_load(&vcpu->req) & VCPU_REQ_STOP)
-			return VCPU_STOP;
-		vcpu->has_run = true;
-		vcpu->stats.runs++;
-		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0)
-			next = run_failed(vcpu, errno);
-		else
-			next = serve_exit(vcpu);
+		atomic_store(&vcpu->in_guest, true);
+		req = atomic_load(&vcpu->req);
+		if (!req) {
+			next = run_once(vcpu);
+			continue;
+		}
+		atomic_store(&vcpu->in_guest, false);
+		next = serve_requests(vcpu, req);
 	}
+	atomic_store(&vcpu->in_guest, false);
 	return next;
 }
 

@@ -100,14 +100,29 @@ static void print_vcpu(const struct vcpu_stats *s, unsigned index, FILE *out)
 
 static void print_calls(const struct vm *vm, unsigned cpu, FILE *out)
 {
-	const uint64_t *count = &vm->call_count[cpu * (size_t)(psci_ncalls + 1)];
+	const uint64_t *count = &vm->call_count[cpu * (size_t)(vm->nfunctions + 1)];
 
-	for (unsigned i = 0; i < psci_ncalls; i++)
-		if (count[i])
-			fprintf(out, "cpu %u: call %s (%#x) %" PRIu64 "\n", cpu, psci_calls[i].name,
-				psci_calls[i].fid, count[i]);
-	if (count[psci_ncalls])
-		fprintf(out, "cpu %u: call unknown %" PRIu64 "\n", cpu, count[psci_ncalls]);
+	for (const struct fw_service *s = vm->service; s < vm->service + FW_NSERVICES; s++)
+		for (unsigned i = 0; i < s->ncalls; i++, count++)
+			if (*count)
+				fprintf(out, "cpu %u: call %s (%#x) %" PRIu64 "\n", cpu,
+					s->calls[i].name, s->calls[i].fid, *count);
+	if (*count)
+		fprintf(out, "cpu %u: call unknown %" PRIu64 "\n", cpu, *count);
+}
+
+static void print_events(const struct vm *vm, FILE *out)
+{
+	for (unsigned i = 0; i < vm->sdei.nevents; i++) {
+		const struct sdei_counts *c = &vm->sdei_counts[i];
+
+		if (c->triggered + c->dropped)
+			fprintf(out,
+				"sdei event %#x: triggered %" PRIu64 " dropped %" PRIu64
+				" entered %" PRIu64 " completed %" PRIu64 " resumed %" PRIu64 "\n",
+				vm->sdei.event[i].def.num, c->triggered, c->dropped, c->entered,
+				c->completed, c->resumed);
+	}
 }
 
 void stats_print(const struct vm *vm, FILE *out)
@@ -117,4 +132,5 @@ void stats_print(const struct vm *vm, FILE *out)
 		print_vcpu(&vm->stats[i], i, out);
 		print_calls(vm, i, out);
 	}
+	print_events(vm, out);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,33 @@ static const char *const action_names[] = {
 	[FW_HIBERNATE_OFF] = "hibernate_off",
 	[FW_SYSTEM_RESET] = "system_reset",
 	[FW_WARM_RESET] = "warm_reset",
+};
+
+/* What a note of each kind tells besides the event and the PE. */
+enum {
+	NOTE_BY = 1,
+	NOTE_WHY = 2,
+	NOTE_PC = 4,
+	NOTE_PSTATE = 8,
+	NOTE_STATUS = 16,
+	NOTE_DURATION = 32,
+	NOTE_DEPTH = 64,
+};
+
+static const struct {
+	const char *name;
+	unsigned tells; /* NOTE_* */
+} note_kinds[] = {
+	/* clang-format off */
+	[SDEI_NOTE_TRIGGERED] = { "sdei_triggered", NOTE_BY                                  },
+	[SDEI_NOTE_DROPPED]   = { "sdei_dropped",   NOTE_WHY                                 },
+	[SDEI_NOTE_PENDED]    = { "sdei_pended",    NOTE_WHY                                 },
+	[SDEI_NOTE_ROUTED]    = { "sdei_routed",    0                                        },
+	[SDEI_NOTE_ENTERED]   = { "sdei_entered",   NOTE_PC | NOTE_PSTATE | NOTE_DEPTH       },
+	[SDEI_NOTE_COMPLETED] = { "sdei_completed", NOTE_STATUS | NOTE_DURATION | NOTE_DEPTH },
+	[SDEI_NOTE_RESUMED]   = { "sdei_resumed",   NOTE_PC | NOTE_DURATION | NOTE_DEPTH     },
+	[SDEI_NOTE_ENDED]     = { "sdei_ended",     NOTE_DEPTH                               },
+	/* clang-format on */
 };
 
 int trace_open(struct trace *trace, const char *path, struct err *err)
@@ -78,4 +106,59 @@ void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *e
 			 t_ns, cpu, event);
 
 	write_line(trace, line, n);
+}
+
+/* A line being formatted; one that does not fit is cut. */
+struct line {
+	char text[512];
+	size_t used;
+};
+
+static void add(struct line *line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct line *line, const char *fmt, ...)
+{
+	size_t room = sizeof(line->text) - line->used;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line->text + line->used, room, fmt, ap);
+	va_end(ap);
+	line->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_details(struct line *line, const struct sdei_note *note, uint64_t duration_ns)
+{
+	unsigned tells = note_kinds[note->kind].tells;
+
+	if (tells & NOTE_BY && note->by)
+		add(line, ",\"by\":\"%s\"", note->by);
+	if (tells & NOTE_WHY)
+		add(line, ",\"why\":\"%s\"", sdei_hold_name(note->why));
+	if (tells & NOTE_PC)
+		add(line, ",\"pc\":\"0x%" PRIx64 "\"", note->pc);
+	if (tells & NOTE_PSTATE)
+		add(line, ",\"pstate\":\"0x%" PRIx64 "\"", note->pstate);
+	if (tells & NOTE_STATUS)
+		add(line, ",\"status\":%" PRIu64, note->status);
+	if (tells & NOTE_DURATION)
+		add(line, ",\"duration_ns\":%" PRIu64, duration_ns);
+	if (tells & NOTE_DEPTH)
+		add(line, ",\"depth\":%u", note->depth);
+}
+
+void trace_sdei(struct trace *trace, uint64_t t_ns, const struct sdei_note *note,
+		uint64_t duration_ns)
+{
+	struct line line = { .used = 0 };
+
+	add(&line, "{\"t_ns\":%" PRIu64, t_ns);
+	if (note->pe != SDEI_NO_PE)
+		add(&line, ",\"cpu\":%u", note->pe);
+	add(&line, ",\"event\":\"%s\",\"sdei\":\"0x%" PRIx32 "\"", note_kinds[note->kind].name,
+	    note->event);
+	add_details(&line, note, duration_ns);
+	add(&line, "}\n");
+	write_line(trace, line.text, (int)line.used);
 }

@@ -1,6 +1,6 @@
 /*
- * --trace: one JSON object a line for every firmware call. Off, it costs one test of a pointer-sized
- * value.
+ * --trace: one JSON object a line for every firmware call and every step in an SDEI event's life.
+ * Off, it costs one test of a pointer-sized value.
  */
 #ifndef ARM64_TRACE_H
 #define ARM64_TRACE_H
@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/smccc.h"
 #include "lib/err.h"
+#include "lib/smccc.h"
+#include "sdei/sdei.h"
 
 #define TRACE_UNKNOWN_ARGS 3 /* x1.. shown of a call that no function table has */
 
@@ -36,5 +37,10 @@ void trace_call(struct trace *trace, uint64_t t_ns, const struct fw_call *row,
 
 /* Write an event that is not a call: "power_on", "wake", "reset", ... Any thread. */
 void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *event);
+
+/* Write a step in an SDEI event's life. `duration_ns`: from the handler's entry, used for a handler
+ * that completed or resumed. Any thread. */
+void trace_sdei(struct trace *trace, uint64_t t_ns, const struct sdei_note *note,
+		uint64_t duration_ns);
 
 #endif

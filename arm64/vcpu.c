@@ -123,6 +123,8 @@ int vcpu_create(struct vm *vm, unsigned index, struct err *err)
 	int r;
 
 	*c = (struct vcpu){ .vm = vm, .index = index, .fd = -1 };
+	if (vm->holds)
+		c->req = VCPU_REQ_HOLD;
 	c->unclaimed_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 5 };
 	c->smccc_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 100 };
 	pthread_condattr_init(&attr);
@@ -183,14 +185,28 @@ static int add_pvtime(struct vcpu *vcpu, struct err *err)
 	return 0;
 }
 
+static int single_step(struct vcpu *vcpu, struct err *err)
+{
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE |
+						    KVM_GUESTDBG_SINGLESTEP };
+	int r = kvm_ioctl_ptr(vcpu->fd, KVM_SET_GUEST_DEBUG, &debug, sizeof(debug));
+
+	if (r < 0)
+		return err_set(err, r, "--debug-single-step: this host's KVM cannot: %s",
+			       strerror(-r));
+	return 0;
+}
+
 int vcpu_finish(struct vcpu *vcpu, struct err *err)
 {
 	const struct board_config *board = &vcpu->vm->board.config;
 	int r = board->pmu ? add_pmu(vcpu, err) : 0;
 
-	if (r)
-		return r;
-	return board->pvtime ? add_pvtime(vcpu, err) : 0;
+	if (r == 0 && board->pvtime)
+		r = add_pvtime(vcpu, err);
+	if (r == 0 && vcpu->vm->config->single_step)
+		r = single_step(vcpu, err);
+	return r;
 }
 
 void vcpu_destroy(struct vcpu *vcpu)
@@ -253,8 +269,9 @@ static int set_entry(struct vcpu *vcpu, const struct psci_entry *entry)
 		if (r)
 			return r;
 	}
-	r = vcpu_set_reg(vcpu, KVM_REG_ID_PC, entry->pc);
-	return r ? r : vcpu_set_reg(vcpu, kvm_reg_x(0), entry->ctx);
+	regs_put(vcpu, REG_PC, entry->pc);
+	regs_put(vcpu, REG_X0, entry->ctx);
+	return 0;
 }
 
 int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_timers)
@@ -262,6 +279,7 @@ int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_time
 	struct timers timers;
 	int r = 0;
 
+	regs_forget(vcpu);
 	if (keep_timers)
 		r = timers_save(vcpu, &timers);
 	/* A vCPU that never ran is as INIT left it when it was created. */
@@ -272,22 +290,28 @@ int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_time
 	return r ? r : set_entry(vcpu, entry);
 }
 
+void vcpu_kick(struct vcpu *vcpu, uint32_t req)
+{
+	atomic_fetch_or(&vcpu->req, req);
+	/* The owner sets in_guest before it looks at `req`: either it sees the request, or we see
+	 * in_guest. It clears immediate_exit before both, so that KVM sees this one. The signal is
+	 * for an owner that is in KVM_RUN already. */
+	if (!atomic_load(&vcpu->in_guest))
+		return;
+	atomic_fetch_add(&vcpu->kicks, 1);
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_tgkill, getpid(), atomic_load(&vcpu->tid), SIGRTMIN);
+}
+
 void vcpu_request(struct vcpu *vcpu, uint32_t req)
 {
-	int tid;
+	struct fw_locked fw;
 
-	atomic_fetch_or(&vcpu->req, req);
-	atomic_fetch_add(&vcpu->kicks, 1);
-	/* Waiting for power-on: the waiter looks at `req` under vm.fw, so it cannot miss this. */
-	struct fw_locked fw = fw_lock(&vcpu->vm->fw);
+	vcpu_kick(vcpu, req);
+	/* Waiting for power-on, say: the waiter looks at `req` under vm.fw, so it cannot miss this. */
+	fw = fw_lock(&vcpu->vm->fw);
 	pthread_cond_broadcast(&vcpu->wake);
 	fw_unlock(fw);
-	/* In KVM_RUN, or about to enter it: the owner clears immediate_exit before it looks at
-	 * `req`, so either it sees the request or KVM sees immediate_exit. */
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	tid = atomic_load(&vcpu->tid);
-	if (tid)
-		syscall(SYS_tgkill, getpid(), tid, SIGRTMIN);
 }
 
 static void dump_reg(struct vcpu *vcpu, const char *name, uint64_t id)

@@ -95,8 +95,10 @@ static const char *filter_reason(int code)
 static int install_filter(struct vm *vm, struct err *err)
 {
 	struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES];
-	unsigned n = smccc_filter_plan(vm->config->smccc, vm->config->nsmccc,
-				       vm->config->psci == PSCI_USER, entries);
+	const struct run_config *c = vm->config;
+	unsigned own =
+		smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns);
+	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, own, entries);
 
 	if (n && !vm->caps.smccc_filter)
 		return err_set(
@@ -176,6 +178,9 @@ static int vm_create_steps(struct vm *vm, struct err *err)
 	if (r)
 		return r;
 	r = create_vcpus(vm, err);
+	if (r)
+		return r;
+	r = fw_sdei_probe(vm, err);
 	if (r)
 		return r;
 	r = gic_create(vm, err);
@@ -264,18 +269,23 @@ void vm_end(struct vm *vm, enum vm_event event)
 	vm_report(vm, event);
 }
 
-void vm_irq_set(void *world, uint32_t intid, bool level)
+void vm_hold(struct vm *vm, const struct vcpu *self)
 {
-	struct vm *vm = world;
-	struct kvm_irq_level irq = {
-		.irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | intid,
-		.level = level,
-	};
-	int r;
+	struct fw_locked fw = fw_lock(&vm->fw);
 
-	if (vm->vm_fd < 0)
-		return; /* between two lives of the guest; bus_resume() drives the lines again */
-	r = kvm_ioctl_ptr(vm->vm_fd, KVM_IRQ_LINE, &irq, sizeof(irq));
-	if (r < 0)
-		log_error("cannot drive interrupt %u: %s", intid, strerror(-r));
+	vm->holds++;
+	for (unsigned i = 0; i < vm->nvcpus; i++)
+		if (&vm->vcpu[i] != self)
+			vcpu_kick(&vm->vcpu[i], VCPU_REQ_HOLD);
+	fw_unlock(fw);
+}
+
+void vm_unhold(struct vm *vm)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	vm->holds--;
+	for (unsigned i = 0; i < vm->nvcpus && !vm->holds; i++)
+		pthread_cond_broadcast(&vm->vcpu[i].wake);
+	fw_unlock(fw);
 }

@@ -9,8 +9,8 @@
  * Threads. The main thread runs the event loop. Each vCPU has a thread; only it touches the vCPU's
  * descriptor and registers while the guest runs. Others set a bit in vcpu.req and kick.
  *
- * Locks, in this order: vm.fw (power states), then a device's leaf lock. Neither is held across
- * KVM_RUN.
+ * Locks, in this order: vm.fw (power states, events), then a device's leaf lock, then that of the
+ * interrupt lines. None is held across KVM_RUN.
  */
 #ifndef ARM64_VM_H
 #define ARM64_VM_H
@@ -25,15 +25,21 @@
 #include "arm64/console.h"
 #include "arm64/dev/bus.h"
 #include "arm64/dev/rtc.h"
+#include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
 #include "arm64/dev/v2m.h"
 #include "arm64/kvm.h"
+#include "arm64/lines.h"
+#include "arm64/regs.h"
+#include "arm64/sdei_timers.h"
 #include "arm64/status.h"
 #include "arm64/trace.h"
 #include "hypercall/psci.h"
+#include "hypercall/vendor.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "sdei/sdei.h"
 
 struct kvm_run;
 
@@ -52,7 +58,10 @@ enum vm_event {
 	VM_INTERNAL_ERROR, /* rasvm failed; already reported */
 };
 
+/* What a vCPU is asked to do before it runs its guest again. */
 #define VCPU_REQ_STOP 1u /* leave the run loop and end the thread */
+#define VCPU_REQ_HOLD 2u /* wait while vm.holds */
+#define VCPU_REQ_SDEI 4u /* an event may be there to enter */
 
 #define VCPU_EXIT_REASONS 48
 
@@ -77,6 +86,7 @@ struct vcpu_stats {
 
 struct vcpu {
 	_Atomic uint32_t req;   /* VCPU_REQ_*; any thread sets, owner reads */
+	_Atomic bool in_guest;  /* in KVM_RUN, or about to look at req and enter it */
 	_Atomic uint64_t kicks; /* any thread */
 	struct vm *vm;
 	unsigned index;
@@ -91,8 +101,21 @@ struct vcpu {
 	bool has_run;   /* KVM_RUN was called since the last KVM_ARM_VCPU_INIT */
 	bool suspended; /* MP state is SUSPENDED; a wake event ends it */
 	bool last_off;  /* this PE's CPU_OFF left no PE on */
+	/* KVM has still to carry out the last exit: a load's result, an abort. */
+	bool exit_pending;
+	bool bind_inactive; /* the interrupt of the INTERRUPT_BIND under way was found inactive */
+	struct vcpu_regs regs;
+	uint64_t entered_ns[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
 	struct vcpu_stats stats;
 	struct log_limit unclaimed_log, smccc_log;
+};
+
+/* The services of the firmware, in the order in which they are asked. */
+enum fw_service_id { FW_PSCI, FW_SDEI, FW_VENDOR, FW_NSERVICES };
+
+/* --stats; under vm.fw. */
+struct sdei_counts {
+	uint64_t triggered, dropped, entered, completed, resumed;
 };
 
 struct vm {
@@ -115,12 +138,18 @@ struct vm {
 	struct fault_table faults; /* the machine's own copy: rules are used up */
 	struct psci psci;
 	struct psci_pe pe[BOARD_MAX_CPUS];
-	struct fw_service psci_service;
+	struct sdei sdei;
+	struct vendor vendor;
+	struct fw_service service[FW_NSERVICES];
+	struct sdei_counts sdei_counts[SDEI_MAX_EVENTS]; /* as sdei.event[] */
+	uint32_t pe_features;                            /* SDEI_PE_*; of this life's vCPUs */
+	unsigned holds;                                  /* > 0: no vCPU may run, see vm_hold() */
 	struct psci_entry boot_entry; /* ctx: GPA of the device tree */
 	size_t dtb_bytes;
-	/* Calls by vCPU (its thread writes) and row of psci_calls, one more for unknown functions:
-	 * ncpus * (psci_ncalls + 1). */
+	/* Calls by vCPU (its thread writes) and function: the rows of all services one after another,
+	 * then one for unknown functions. ncpus * (nfunctions + 1). */
 	uint64_t *call_count;
+	unsigned nfunctions;
 
 	/* Board devices, on the bus. */
 	struct bus bus;
@@ -128,6 +157,10 @@ struct vm {
 	struct rtc rtc;
 	int rtc_timer_fd;
 	struct v2m v2m;
+	struct test_timer test_timer;
+	int test_timer_fd;
+	struct lines lines;
+	struct sdei_timers sdei_timers;
 
 	/* The operator's side; main thread. */
 	struct loop loop;
@@ -135,6 +168,7 @@ struct vm {
 	struct trace trace;
 	int signal_fd, timeout_fd, panic_fd;
 	uint64_t started_ns;
+	bool paused; /* by the operator */
 
 	_Atomic int event; /* enum vm_event: what ended this life of the guest */
 	_Atomic int stop;  /* enum vm_event: what ends the run, whatever the guest does */
@@ -167,8 +201,10 @@ void vm_report(struct vm *vm, enum vm_event event);
  * comes first does not make it forgotten. Any thread, without vm.fw. */
 void vm_end(struct vm *vm, enum vm_event event);
 
-/* Drive an interrupt input; `world` is the struct vm. Any thread. */
-void vm_irq_set(void *world, uint32_t intid, bool level);
+/* Keep all vCPUs but `self` (NULL: all) from executing the guest until vm_unhold(); holds nest. They
+ * are on their way out of KVM_RUN when this returns. Any thread, without vm.fw. */
+void vm_hold(struct vm *vm, const struct vcpu *self);
+void vm_unhold(struct vm *vm);
 
 /* ---- vcpu.c: one vCPU ---- */
 
@@ -184,8 +220,12 @@ void vcpu_destroy(struct vcpu *vcpu);
 int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_timers)
 	__attribute__((warn_unused_result));
 
-/* Set request bits and force the vCPU out of the guest. Any thread, without vm.fw. */
+/* Set request bits, force the vCPU out of the guest, wake it if it waits on vcpu.wake. Any thread,
+ * without vm.fw. */
 void vcpu_request(struct vcpu *vcpu, uint32_t req);
+
+/* As vcpu_request(), but a vCPU that waits goes on waiting. Any thread, with or without vm.fw. */
+void vcpu_kick(struct vcpu *vcpu, uint32_t req);
 
 /* Counted register access for the exit path. Owner thread, outside KVM_RUN. 0 or -errno. */
 int vcpu_get_reg(struct vcpu *vcpu, uint64_t id, uint64_t *value)
@@ -219,7 +259,7 @@ const char *vcpu_exit_name(unsigned reason);
 
 /* ---- fw.c: between hypercall exits and the pure firmware ---- */
 
-/* Set up PSCI for the board. 0, or -errno with `err`. Main thread. */
+/* Set up PSCI and SDEI for the board. 0, or -errno with `err`. Main thread. */
 int fw_init(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 void fw_destroy(struct vm *vm);
 
@@ -235,5 +275,29 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu);
 
 /* A suspended PE saw its wake event. Owner thread. */
 enum vcpu_next fw_wakeup(struct vcpu *vcpu);
+
+/* ---- fw_sdei.c: between vCPUs and the pure SDEI; only with config->sdei ---- */
+
+int fw_sdei_init(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/* Look at which features the vCPUs have. After they were created. 0, or -errno with `err`. */
+int fw_sdei_probe(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/* VCPU_REQ_SDEI was set: enter the event, if it is still there. Owner thread. */
+enum vcpu_next fw_sdei(struct vcpu *vcpu);
+
+/* Before and after the INTERRUPT_BIND call: see whether the interrupt is inactive and keep it so.
+ * End only if begin said true. Owner thread. */
+bool fw_sdei_begin_bind(struct vcpu *vcpu, uint64_t intid);
+void fw_sdei_end_bind(struct vcpu *vcpu);
+
+/* Bound lines rose. Main thread. */
+void fw_sdei_lines(struct vm *vm);
+
+/* The operator, a script or a client triggers an event; `cpu` is an index or SDEI_NO_CPU, `by` a static
+ * string for the trace. 0; or -ENOENT (dropped: not registered), -EINVAL, -EOPNOTSUPP with `err` a
+ * sentence. Any thread, without vm.fw. */
+int fw_sdei_trigger(struct vm *vm, uint32_t event, unsigned cpu, const char *by, struct err *err)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -345,6 +345,47 @@ bool value_print_smccc(const void *target, const struct opt *opt, unsigned index
 	return true;
 }
 
+int value_parse_sdei_event(void *target, const struct opt *opt, const char *value, struct err *err)
+{
+	struct run_options *options = target;
+
+	(void)opt;
+	return sdei_parse_event(options->config.sdei_event, &options->config.nsdei_events, value,
+				err);
+}
+
+bool value_print_sdei_event(const void *target, const struct opt *opt, unsigned index, FILE *out)
+{
+	const struct run_options *options = target;
+
+	(void)opt;
+	if (index >= options->config.nsdei_events)
+		return false;
+	sdei_print_event(&options->config.sdei_event[index], out);
+	return true;
+}
+
+int value_parse_sdei_trigger(void *target, const struct opt *opt, const char *value,
+			     struct err *err)
+{
+	struct run_options *options = target;
+
+	(void)opt;
+	return sdei_parse_trigger(options->config.sdei_trigger, &options->config.nsdei_triggers,
+				  value, err);
+}
+
+bool value_print_sdei_trigger(const void *target, const struct opt *opt, unsigned index, FILE *out)
+{
+	const struct run_options *options = target;
+
+	(void)opt;
+	if (index >= options->config.nsdei_triggers)
+		return false;
+	sdei_print_trigger(&options->config.sdei_trigger[index], out);
+	return true;
+}
+
 int value_parse_positional(void *target, const char *text, struct err *err)
 {
 	struct run_options *options = target;

@@ -13,6 +13,8 @@
 
 #include "cli/option_values.h"
 #include "hypercall/psci.h"
+#include "hypercall/vendor.h"
+#include "lib/clock.h"
 
 #define CONFIG(field) offsetof(struct run_options, config.field)
 
@@ -160,6 +162,29 @@ static const struct opt run_rows[] = {
 	  .help = "Who answers further SMC and HVC calls. RANGE is BASE+COUNT or an owner such as "
 		  "sip. Repeatable.",
 	  .more = "See the section on firmware." },
+	{ .name = "sdei", .kind = OPT_FLAG, .offset = CONFIG(sdei),
+	  .help = "Offer SDEI to the guest.",
+	  .more = "Without it, and with --psci kernel, its calls answer NOT_SUPPORTED and the "
+		  "device tree does not mention it." },
+	{ .name = "sdei-event", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "NUM,type=private|shared,prio=normal|critical",
+	  .parse = value_parse_sdei_event, .print = value_print_sdei_event,
+	  .help = "Add an SDEI event, besides those the machine has. Repeatable.",
+	  .more = "NUM is from 0x40000000 to 0x40ffffff." },
+	{ .name = "sdei-trigger", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "at=TIME,event=N[,cpu=M][,every=TIME[,count=K]]",
+	  .parse = value_parse_sdei_trigger, .print = value_print_sdei_trigger,
+	  .help = "Trigger an SDEI event at a time after the start, once or again and again. "
+		  "Repeatable.",
+	  .more = "N is a number, private-normal, private-critical, shared-normal, "
+		  "shared-critical or watchdog; a private event needs cpu=." },
+	{ .name = "sdei-watchdog", .kind = OPT_DURATION, .offset = CONFIG(sdei_watchdog_ns),
+	  .arg = "PERIOD", .min = NS_PER_MS, .max = VENDOR_MAX_PERIOD_MS * NS_PER_MS,
+	  .zero = "none",
+	  .help = "Trigger the SDEI event 0x40000008 on each CPU once a period, as firmware with "
+		  "an NMI watchdog does." },
+	{ .name = "vendor-calls", .kind = OPT_FLAG, .offset = CONFIG(vendor_calls),
+	  .help = "The guest may trigger SDEI events by a call of rasvm's own." },
 
 	{ .kind = OPT_GROUP, .help = "Console" },
 	{ .name = "console", .kind = OPT_CUSTOM, .arg = "serial|pty|none|file=PATH",
@@ -202,6 +227,11 @@ static const struct opt run_rows[] = {
 	{ .name = "dump-dtb", .kind = OPT_STRING, .flags = OPT_PATH,
 	  .offset = CONFIG(dump_dtb_path), .arg = "FILE",
 	  .help = "Write the guest's device tree to a file." },
+	{ .name = "test-timer", .kind = OPT_FLAG, .offset = CONFIG(test_timer),
+	  .help = "Add a device with which the guest raises interrupt lines by itself." },
+	{ .name = "debug-single-step", .kind = OPT_FLAG, .offset = CONFIG(single_step),
+	  .help = "Stop after each guest instruction and go on; slow, for testing rasvm's own "
+		  "event delivery." },
 	{ .name = "loglevel", .kind = OPT_CHOICE, .offset = offsetof(struct run_options, loglevel),
 	  .arg = "error|warning|info|debug", .choices = loglevel_choices,
 	  .help = "Which messages are shown." },
@@ -241,7 +271,6 @@ static const struct opt run_rows[] = {
 	{ .name = "aarch32", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "nested", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "override-bad-firmware-cntfrq", .kind = OPT_UNAVAILABLE, .arg = "HZ" },
-	{ .name = "debug-single-step", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "debug-ioport", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "debug-mmio", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "debug-iodelay", .kind = OPT_UNAVAILABLE, .arg = "MS" },
@@ -259,6 +288,7 @@ void options_init(struct run_options *options)
 	/* Most defaults are the 0 of their type; memset, so that padding is 0 too. */
 	memset(options, 0, sizeof(*options));
 	options->config.psci_version = PSCI_VERSION_1_3;
+	options->config.sdei = true;
 	options->loglevel = LOG_LEVEL_WARN;
 }
 
@@ -342,7 +372,7 @@ static int check_params(const struct run_config *config, struct err *err)
 		       bytes - 1, MAX_PARAMS_BYTES - 1);
 }
 
-/* The options about rasvm's own PSCI mean nothing if KVM answers the calls. */
+/* The options about rasvm's own firmware mean nothing if KVM is the firmware. */
 static int check_psci(const struct run_config *config, struct err *err)
 {
 	if (config->psci == PSCI_USER)
@@ -352,14 +382,58 @@ static int check_psci(const struct run_config *config, struct err *err)
 			       config->faults.rule[0].delay ? "psci-delay" : "psci-fail");
 	if (config->psci_on_pending)
 		return err_set(err, -EINVAL, "--psci-on-pending: needs --psci user");
+	if (config->vendor_calls)
+		return err_set(err, -EINVAL, "--vendor-calls: needs --psci user");
+	return 0;
+}
+
+/* The first option given that means nothing without rasvm's SDEI, or NULL. */
+static const char *sdei_option(const struct run_config *config)
+{
+	if (config->nsdei_events)
+		return "sdei-event";
+	if (config->nsdei_triggers)
+		return "sdei-trigger";
+	return config->sdei_watchdog_ns ? "sdei-watchdog" : NULL;
+}
+
+static int bad_trigger(const struct sdei_trigger_rule *rule, const char *reason, struct err *err)
+{
+	char text[128] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	if (f) {
+		sdei_print_trigger(rule, f);
+		fclose(f);
+	}
+	return err_set(err, -EINVAL, "--sdei-trigger: \"%s\" %.300s", text, reason);
+}
+
+static int check_sdei(const struct run_config *config, struct err *err)
+{
+	const char *option = sdei_option(config);
+	struct err reason = { "" };
+
+	if (option && !config->sdei)
+		return err_set(err, -EINVAL, "--%s: %s", option,
+			       config->psci == PSCI_KERNEL ? "needs --psci user"
+							   : "has no meaning with --no-sdei");
+	for (unsigned i = 0; i < config->nsdei_triggers; i++) {
+		const struct sdei_trigger_rule *rule = &config->sdei_trigger[i];
+
+		if (sdei_check_trigger(rule, config->sdei_event, config->nsdei_events,
+				       config->sdei_watchdog_ns > 0, config->cpus, &reason) < 0)
+			return bad_trigger(rule, reason.text, err);
+	}
 	return 0;
 }
 
 static int check_smccc(const struct run_config *config, struct err *err)
 {
 	struct err reason = { "" };
-	int rc = smccc_filter_check(config->smccc, config->nsmccc, config->psci == PSCI_USER,
-				    &reason);
+	unsigned own = smccc_filter_own(config->psci == PSCI_USER,
+					config->vendor_calls || config->sdei_watchdog_ns);
+	int rc = smccc_filter_check(config->smccc, config->nsmccc, own, &reason);
 
 	return rc < 0 ? err_set(err, -EINVAL, "--smccc: %.400s", reason.text) : 0;
 }
@@ -390,6 +464,8 @@ static int check_combinations(const struct run_config *config, struct err *err)
 		rc = check_psci(config, err);
 	if (rc == 0)
 		rc = check_fault_cpus(config, err);
+	if (rc == 0)
+		rc = check_sdei(config, err);
 	return rc < 0 ? rc : check_smccc(config, err);
 }
 
@@ -401,6 +477,8 @@ int options_finish(struct run_options *options, const struct host_facts *host, s
 		config->cpus = default_cpus(config, host);
 	if (config->ram_bytes == 0)
 		config->ram_bytes = default_ram_bytes(config->cpus, host);
+	if (config->psci == PSCI_KERNEL)
+		config->sdei = false;
 	sort_faults(&config->faults);
 	if (!config->kernel && !options->print_config && !config->dry_run)
 		return err_set(err, -EINVAL, "--kernel: missing; say what to boot, as in -k Image");

@@ -22,11 +22,15 @@ GUEST_LIB_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/lib/*.c $(GUEST_TOP)/gue
 GUEST_LIB_OBJ := $(patsubst %,$(GUEST_DIR)/lib/%.o,$(GUEST_LIB_SRC))
 GUEST_PSCI_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/psci/*.c))
 GUEST_PSCI_OBJ := $(patsubst %,$(GUEST_DIR)/psci/%.o,$(GUEST_PSCI_SRC))
+GUEST_SDEI_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/sdei/*.c $(GUEST_TOP)/guest/sdei/*.S))
+GUEST_SDEI_OBJ := $(patsubst %,$(GUEST_DIR)/sdei/%.o,$(GUEST_SDEI_SRC))
 
 .PHONY: guest
-guest: $(GUEST_DIR)/psci.flat
+guest: $(GUEST_DIR)/psci.flat $(GUEST_DIR)/sdei.flat
 
-$(GUEST_DIR)/psci.elf: $(GUEST_PSCI_OBJ) $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP)/guest/rules.mk
+$(GUEST_DIR)/psci.elf: $(GUEST_PSCI_OBJ)
+$(GUEST_DIR)/sdei.elf: $(GUEST_SDEI_OBJ)
+$(GUEST_DIR)/%.elf: $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP)/guest/rules.mk
 	@printf '  %-7s %s\n' LD $@
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^)
 

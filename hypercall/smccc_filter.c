@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hypercall/vendor.h"
 #include "lib/parse.h"
 #include "lib/types.h"
 
@@ -58,13 +59,23 @@ static const struct span kernel_ranges[] = {
 	/* clang-format on */
 };
 
-/* rasvm's own firmware: PSCI and SDEI of both widths, and the ids of PSCI 0.1, which would reach
- * the kernel's PSCI otherwise. */
-static const struct smccc_filter_entry own_ranges[SMCCC_FILTER_OWN_RANGES] = {
+static const char psci_refusal[] = "which is rasvm's own PSCI or SDEI; choose other ids, or leave "
+				   "PSCI to KVM with --psci kernel";
+static const char vendor_refusal[] = "which has rasvm's own calls; choose other ids, or leave out "
+				     "--vendor-calls and --sdei-watchdog";
+
+/* rasvm's own firmware: PSCI and SDEI of both widths, the ids of PSCI 0.1, which would reach the
+ * kernel's PSCI otherwise, and the vendor calls. */
+static const struct {
+	unsigned own; /* the flag with which the range is rasvm's */
+	struct smccc_filter_entry entry;
+	const char *refusal; /* what a user is told who wants a part of it */
+} own_ranges[SMCCC_FILTER_OWN_RANGES] = {
 	/* clang-format off */
-	{ 0x84000000, 0x40, SMCCC_KVM_FWD_TO_USER },
-	{ 0xc4000000, 0x40, SMCCC_KVM_FWD_TO_USER },
-	{ 0x95c1ba5e, 4,    SMCCC_KVM_DENY        },
+	{ SMCCC_OWN_PSCI,   { 0x84000000,  0x40,         SMCCC_KVM_FWD_TO_USER }, psci_refusal   },
+	{ SMCCC_OWN_PSCI,   { 0xc4000000,  0x40,         SMCCC_KVM_FWD_TO_USER }, psci_refusal   },
+	{ SMCCC_OWN_PSCI,   { 0x95c1ba5e,  4,            SMCCC_KVM_DENY        }, psci_refusal   },
+	{ SMCCC_OWN_VENDOR, { VENDOR_BASE, VENDOR_COUNT, SMCCC_KVM_FWD_TO_USER }, vendor_refusal },
 	/* clang-format on */
 };
 
@@ -230,14 +241,14 @@ static int check_kernel(const struct smccc_range *r, struct err *err)
 	return 0;
 }
 
-static int check_own(const struct smccc_range *r, struct err *err)
+static int check_own(const struct smccc_range *r, unsigned own, struct err *err)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(own_ranges); i++)
-		if (overlap(r, own_ranges[i].base, own_ranges[i].count))
-			return refuse(r, own_ranges[i].base, own_ranges[i].count,
-				      "which is rasvm's own PSCI or SDEI; choose other ids, or "
-				      "leave PSCI to KVM with --psci kernel",
-				      err);
+	for (unsigned i = 0; i < ARRAY_SIZE(own_ranges); i++) {
+		const struct smccc_filter_entry *e = &own_ranges[i].entry;
+
+		if (own & own_ranges[i].own && overlap(r, e->base, e->count))
+			return refuse(r, e->base, e->count, own_ranges[i].refusal, err);
+	}
 	return 0;
 }
 
@@ -251,8 +262,7 @@ static int check_others(const struct smccc_range *ranges, unsigned i, struct err
 	return 0;
 }
 
-int smccc_filter_check(const struct smccc_range *ranges, unsigned n, bool user_psci,
-		       struct err *err)
+int smccc_filter_check(const struct smccc_range *ranges, unsigned n, unsigned own, struct err *err)
 {
 	int rc = 0;
 
@@ -260,21 +270,22 @@ int smccc_filter_check(const struct smccc_range *ranges, unsigned n, bool user_p
 		rc = check_span(ranges[i].base, ranges[i].count, err);
 		if (!rc)
 			rc = check_kernel(&ranges[i], err);
-		if (!rc && user_psci)
-			rc = check_own(&ranges[i], err);
+		if (!rc)
+			rc = check_own(&ranges[i], own, err);
 		if (!rc)
 			rc = check_others(ranges, i, err);
 	}
 	return rc;
 }
 
-unsigned smccc_filter_plan(const struct smccc_range *ranges, unsigned n, bool user_psci,
+unsigned smccc_filter_plan(const struct smccc_range *ranges, unsigned n, unsigned own,
 			   struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES])
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; user_psci && i < ARRAY_SIZE(own_ranges); i++)
-		entries[count++] = own_ranges[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(own_ranges); i++)
+		if (own & own_ranges[i].own)
+			entries[count++] = own_ranges[i].entry;
 	for (unsigned i = 0; i < n && i < SMCCC_FILTER_MAX_RANGES; i++) {
 		struct smccc_filter_entry *e = &entries[count++];
 

@@ -34,21 +34,23 @@ enum vendor_error {
 	VENDOR_DENIED = -3,
 };
 
-/* Called with the firmware lock held; must not block. An op that is NULL: its call answers
- * NOT_SUPPORTED. */
+/* Called with the firmware lock held; must not block. They return x0. An op that is NULL: its call
+ * answers NOT_SUPPORTED. */
 struct vendor_ops {
 	int64_t (*sdei_trigger)(struct fw_locked, void *world, uint64_t event, uint64_t mpidr);
 	int64_t (*sdei_watchdog)(struct fw_locked, void *world, uint64_t period_ns);
 };
 
 struct vendor {
-	const struct vendor_ops *ops;
+	const struct vendor_ops *ops; /* never NULL */
 	void *world;
 };
 
 extern const struct fw_call vendor_calls[];
 extern const unsigned vendor_ncalls;
 
+/* Serve one call; `row` is what fw_find() gave (NULL: no such call, NOT_SUPPORTED). FW_RETURN with the
+ * result in call->ret. */
 enum fw_result vendor_call(struct fw_locked, struct vendor *vendor, const struct fw_call *row,
 			   struct smccc *call);
 

@@ -19,6 +19,9 @@
 #define OWNER_STANDARD     4u
 #define STANDARD_PSCI_LAST 0x1fu
 #define STANDARD_SDEI_LAST 0x3fu
+#define OWNER_VENDOR_HYP   6u
+#define RASVM_FIRST        0x5000u /* rasvm's own calls, SMC64 only: hypercall/vendor.h */
+#define RASVM_LAST         0x500fu
 
 struct fid_name {
 	uint32_t fid;
@@ -118,6 +121,14 @@ static const char *standard_name(uint32_t fid)
 	return "std";
 }
 
+static const char *vendor_hyp_name(uint32_t fid)
+{
+	uint32_t number = fid & FID_NUMBER_MASK;
+
+	return fid & SMCCC_64BIT && number >= RASVM_FIRST && number <= RASVM_LAST ? "rasvm"
+										  : "vendor-hyp";
+}
+
 const char *smccc_owner_name(uint32_t fid)
 {
 	const char *name = function_name(fid);
@@ -131,6 +142,8 @@ const char *smccc_owner_name(uint32_t fid)
 		return "unknown";
 	if (FID_OWNER(fid) == OWNER_STANDARD)
 		return standard_name(fid);
+	if (FID_OWNER(fid) == OWNER_VENDOR_HYP)
+		return vendor_hyp_name(fid);
 	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
 		if (FID_OWNER(fid) >= owners[i].first && FID_OWNER(fid) <= owners[i].last)
 			return owners[i].name;

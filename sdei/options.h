@@ -52,14 +52,17 @@ struct sdei_trigger_rule {
 int sdei_parse_event(struct sdei_event_def *events, unsigned *n, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Parse "at=TIME,event=N[,cpu=M][,every=TIME[,count=K]]" in any order and append it. N is a number
- * or the name of a platform event. at= may be left out: 0. Which events and CPUs exist is checked by
- * sdei_check_trigger(). Errors as above. */
+/* Parse "at=TIME,event=N[,cpu=M][,every=TIME[,count=K]]" in any order and append it to rules[0..*n),
+ * of SDEI_MAX_TRIGGERS. N is a number or the name of a platform event. at= may be left out: 0. Times
+ * are at most a year, so that they can be added to a clock. Which events and CPUs exist is checked
+ * by sdei_check_trigger(). Errors as above. */
 int sdei_parse_trigger(struct sdei_trigger_rule *rules, unsigned *n, const char *text,
 		       struct err *err) __attribute__((warn_unused_result));
 
 /* Does the event exist, and does cpu= fit it: needed for a private event, below `ncpus`; not allowed
- * for a shared one, which goes where the guest routed it. 0, or -EINVAL with `err`. */
+ * for a shared one, which goes where the guest routed it. events[0..n) are those of the command line;
+ * event 0 and the platform's are known. 0, or -EINVAL with `err` a sentence that continues after the
+ * quoted rule. */
 int sdei_check_trigger(const struct sdei_trigger_rule *rule, const struct sdei_event_def *events,
 		       unsigned n, bool watchdog, unsigned ncpus, struct err *err)
 	__attribute__((warn_unused_result));

@@ -158,8 +158,8 @@ struct sdei_ops {
 	void (*get_sysregs)(void *world, unsigned pe, struct sdei_sysregs *sys);
 	void (*set_ctx)(void *world, unsigned pe, const struct sdei_ctx *ctx);
 	void (*set_exception)(void *world, unsigned pe, uint64_t elr, uint64_t spsr);
-	/* The PE should call sdei_evaluate() before it executes another guest instruction. May be
-	 * the calling PE. */
+	/* The PE should call sdei_evaluate(), or learn from sdei_wants() that there is nothing to
+	 * enter, before it executes another guest instruction. May be the calling PE. */
 	void (*kick)(void *world, unsigned pe);
 	/* INTERRUPT_BIND by `pe`: may the client have this interrupt? SUCCESS and *irq filled in,
 	 * and from now on the line is SDEI's; or INVALID_PARAMETERS (no such interrupt, or not one
@@ -184,16 +184,16 @@ struct sdei_config {
 	void *world;
 };
 
-/* One registered handler: of a shared event, or of a private event on one PE. */
+/* One handler: of a shared event, or of a private event on one PE. PEs are indices, or SDEI_NO_PE. */
 struct sdei_handler {
 	uint64_t ep, arg;
 	uint8_t state;    /* SDEI_REGISTERED | ... */
 	bool pending;     /* triggered and not yet entered; not used by level-triggered events */
 	bool relative;    /* ep counts from VBAR_EL1 */
 	bool rm_pe;       /* shared: routed to `target` only */
-	uint16_t target;  /* shared, rm_pe: index of the PE */
-	uint16_t runner;  /* shared, running: the PE that runs it */
-	uint16_t asked;   /* shared, pending: the PE that was kicked for it, or SDEI_NO_PE */
+	uint16_t target;  /* shared, rm_pe: the PE */
+	uint16_t runner;  /* running: the PE that runs it */
+	uint16_t asked;   /* pending: the PE that can take it now and was kicked for it */
 	uint16_t padding; /* 0 */
 };
 
@@ -227,6 +227,8 @@ struct sdei {
 	struct sdei_pe *pe; /* npe of them */
 };
 
+#define SDEI_FID_INTERRUPT_BIND UINT32_C(0xc400002d)
+
 extern const struct fw_call sdei_calls[];
 extern const unsigned sdei_ncalls;
 
@@ -257,18 +259,20 @@ enum fw_result sdei_call(struct fw_locked, struct sdei *sdei, const struct fw_ca
 
 /* What sdei_evaluate() would do now. */
 #define SDEI_WANT_ENTRY 1u /* an event can be entered on this PE */
-#define SDEI_WANT_VBAR  2u /* some handler is relative, so get_sysregs should have vbar */
+#define SDEI_WANT_VBAR  2u /* its handler is relative, so get_sysregs should have vbar */
 unsigned sdei_wants(struct fw_locked, const struct sdei *sdei, unsigned pe);
 
-/* Enter what can be entered on this PE: at most a normal handler with a critical one over it. The
- * PE's own thread, with all its exits finished. True if the context changed. */
+/* Enter the handler of the most urgent event that this PE can take, critical before normal, then by
+ * number; afterwards it can take no other before a call or a trigger. The PE's own thread, with all
+ * its exits finished. True if the context changed. If VBAR_EL1 is needed and missing, nothing happens
+ * but another kick. */
 bool sdei_evaluate(struct fw_locked, struct sdei *sdei, unsigned pe);
 
 enum sdei_triggered {
-	SDEI_TRIGGERED,       /* pending, or already at a PE */
-	SDEI_TRIGGER_DROPPED, /* nobody registered it */
-	SDEI_TRIGGER_NO_EVENT,
-	SDEI_TRIGGER_BAD_PE, /* private event without an existing PE, shared event with one */
+	SDEI_TRIGGERED,        /* pending, or already at a PE */
+	SDEI_TRIGGER_DROPPED,  /* nobody registered it */
+	SDEI_TRIGGER_NO_EVENT, /* or one that only an interrupt line makes pending */
+	SDEI_TRIGGER_BAD_PE,   /* private event without an existing PE, shared event with one */
 };
 
 /* The platform triggers an event (edge): a private one for `pe`, a shared one with SDEI_NO_PE. `by`
@@ -276,7 +280,8 @@ enum sdei_triggered {
 enum sdei_triggered sdei_trigger(struct fw_locked, struct sdei *sdei, uint32_t event, unsigned pe,
 				 const char *by);
 
-/* A line that may be bound has risen: ask PEs to look. Spurious calls are harmless. */
+/* A line that may be bound as level-triggered has risen: ask PEs to look. Spurious calls are harmless.
+ * The event of an edge-triggered interrupt is triggered with sdei_trigger(), and only that. */
 void sdei_line_raised(struct fw_locked, struct sdei *sdei, uint32_t intid);
 
 /* The event a bound interrupt has, or SDEI_NO_EVENT. */

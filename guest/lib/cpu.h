@@ -48,6 +48,7 @@ struct job {
 struct cpu {
 	/* Written by this CPU. */
 	struct entry_state entry; /* first: start.S */
+	void *sdei;               /* struct sdei_cpu of the SDEI suite; boot CPU, once; handler.S */
 	uint64_t entries;         /* times it came in through secondary_entry */
 	uint64_t done_sequence;   /* last job finished */
 	uint64_t result;          /* what it returned */

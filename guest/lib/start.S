@@ -299,6 +299,8 @@ el0_smc:
 	b	exception_entry
 	.endm
 
+	.global	vectors
+	.hidden	vectors
 	.balign	2048
 vectors:
 	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15

@@ -19,6 +19,12 @@
 static struct run run;
 static struct context run_context;
 static const char *abort_reason;
+static void (*cleanup)(struct run *t);
+
+void tap_set_cleanup(void (*fn)(struct run *t))
+{
+	cleanup = fn;
+}
 
 static void print_what(const char *what, va_list args)
 {
@@ -179,6 +185,8 @@ static bool run_one(const struct test *test, unsigned number)
 	if (!smp_stop_all())
 		drop_lost_cpus();
 	report_crashes();
+	if (cleanup)
+		cleanup(&run);
 	print("%sok %u - %s %s%s%s\n", run.failures ? "not " : "", number, test->name, test->title,
 	      run.skipped && !run.failures ? " # SKIP " : "",
 	      run.skipped && !run.failures ? run.skipped : "");

@@ -43,6 +43,10 @@ struct test_group {
 	unsigned ntests;
 };
 
+/* Called after each test, skipped ones too, with all other CPUs off; what it expects counts for that
+ * test. */
+void tap_set_cleanup(void (*fn)(struct run *t));
+
 /* Run what the bootargs group= and test= select (default: all but on_request); number failed. */
 unsigned tap_run(const struct test_group *const *groups, unsigned ngroups);
 

@@ -90,7 +90,9 @@ static inline void fixture_init(struct fixture *f, uint32_t version, bool on_pen
 	*f = (struct fixture){ .lock = { PTHREAD_MUTEX_INITIALIZER }, .now_ns = 1000 };
 	for (unsigned i = 0; i < NPE; i++)
 		f->pe[i].mpidr = fixture_mpidr[i];
-	f->service = (struct fw_service){ "PSCI", psci_calls, psci_ncalls, &f->psci };
+	f->service = (struct fw_service){
+		.name = "PSCI", .calls = psci_calls, .ncalls = psci_ncalls, .self = &f->psci
+	};
 	assert_int_equal(psci_init(&f->psci, &config, f->pe, &err), 0);
 
 	struct fw_locked locked = fw_lock(&f->lock);

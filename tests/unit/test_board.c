@@ -17,9 +17,12 @@ static const enum board_gic gics[] = { BOARD_GICV2, BOARD_GICV2M, BOARD_GICV3, B
 
 static struct board_config config(unsigned ncpus, enum board_gic gic)
 {
-	return (struct board_config){
-		.ncpus = ncpus, .ram_bytes = MIB(256), .gic = gic, .pvtime = true, .ipa_bits = 40
-	};
+	return (struct board_config){ .ncpus = ncpus,
+				      .ram_bytes = MIB(256),
+				      .gic = gic,
+				      .pvtime = true,
+				      .test_timer = true,
+				      .ipa_bits = 40 };
 }
 
 static struct board layout(unsigned ncpus, enum board_gic gic)
@@ -55,6 +58,7 @@ static void the_fixed_blocks_are_where_they_always_were(void **unused)
 	expect_block(&b, BOARD_UART3, 0x01003000, 8, 35);
 	expect_block(&b, BOARD_RTC, 0x01010000, 0x1000, 36);
 	expect_block(&b, BOARD_PVTIME, 0x01020000, KIB(64), INTID_NONE);
+	expect_block(&b, BOARD_TEST_TIMER, 0x01030000, 0x4000, 37);
 	expect_block(&b, BOARD_FLASH, 0x02000000, MIB(16), INTID_NONE);
 	expect_block(&b, BOARD_GIC_DIST, 0x3fff0000, KIB(64), INTID_NONE);
 	expect_block(&b, BOARD_PCI_ECAM, 0x40000000, MIB(256), INTID_NONE);
@@ -101,6 +105,10 @@ static void what_is_not_configured_is_absent(void **unused)
 	c.pvtime = false;
 	assert_int_equal(board_layout(&b, &c, NULL), 0);
 	assert_int_equal(b.block[BOARD_PVTIME].size, 0);
+	assert_true(b.block[BOARD_TEST_TIMER].size > 0);
+	c.test_timer = false;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_int_equal(b.block[BOARD_TEST_TIMER].size, 0);
 }
 
 static void check_no_overlap(const struct board *b)
@@ -227,6 +235,8 @@ static void the_print_has_a_line_a_block(void **unused)
 	assert_non_null(strstr(text, "0x0001000000-0x0001000007"));
 	assert_non_null(strstr(text, "INTID 32\n"));
 	assert_non_null(strstr(text, "INTID 224-255\n"));
+	assert_non_null(
+		strstr(text, "test-timer   0x0001030000-0x0001033fff     16 KiB  INTID 37\n"));
 	assert_non_null(strstr(text, "256 MiB"));
 	free(text);
 }

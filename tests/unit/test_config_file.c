@@ -54,7 +54,8 @@ static void lines_set_options(void **state)
 
 	(void)state;
 	accept(&o, "# a comment\n\n  kernel=Image\ncpus = 2 # two\nmem = 1G\r\nflat = yes\n"
-		   "pmu = off\nloglevel = info\npsci-fail = CPU_ON=DENIED");
+		   "pmu = off\nloglevel = info\npsci-fail = CPU_ON=DENIED\n"
+		   "sdei = no\nsdei-trigger = at=5s,event=shared-normal");
 	assert_string_equal(o.config.kernel, "Image");
 	assert_int_equal(o.config.cpus, 2);
 	assert_int_equal(o.config.ram_bytes, GIB(1));
@@ -62,6 +63,8 @@ static void lines_set_options(void **state)
 	assert_int_equal(o.config.pmu, FEATURE_OFF);
 	assert_int_equal(o.loglevel, LOG_LEVEL_INFO);
 	assert_int_equal(o.config.faults.n, 1);
+	assert_false(o.config.sdei);
+	assert_int_equal(o.config.nsdei_triggers, 1);
 	options_free(&o);
 }
 
@@ -285,6 +288,49 @@ static void random_smccc(struct run_config *c)
 		};
 }
 
+static struct sdei_trigger_rule random_trigger(const struct run_config *c)
+{
+	bool shared = below(2);
+	struct sdei_trigger_rule rule;
+
+	memset(&rule, 0, sizeof(rule));
+	rule.at_ns = (uint64_t)below(1000) * (below(2) ? 1 : 1000000);
+	rule.event = shared ? SDEI_EVENT_SHARED_NORMAL : SDEI_EVENT_SIGNALLED;
+	if (c->nsdei_events && below(2)) {
+		const struct sdei_event_def *own = &c->sdei_event[below(c->nsdei_events)];
+
+		shared = own->type == SDEI_SHARED;
+		rule.event = own->num;
+	}
+	rule.cpu = shared ? SDEI_NO_CPU : below(c->cpus);
+	if (below(2)) {
+		rule.every_ns = 1000 * (uint64_t)(1 + below(100000));
+		rule.count = below(3);
+	}
+	return rule;
+}
+
+static void random_sdei(struct run_config *c)
+{
+	c->sdei = below(4);
+	if (!c->sdei)
+		return;
+	c->nsdei_events = below(SDEI_MAX_USER_EVENTS + 1);
+	for (unsigned i = 0; i < c->nsdei_events; i++)
+		c->sdei_event[i] = (struct sdei_event_def){
+			.num = SDEI_EVENT_VENDOR_LAST - 0x1000 * i - below(0x1000),
+			.type = (enum sdei_type)below(2),
+			.priority = (enum sdei_priority)below(2),
+		};
+	c->nsdei_triggers = below(SDEI_MAX_TRIGGERS + 1);
+	for (unsigned i = 0; i < c->nsdei_triggers; i++) {
+		struct sdei_trigger_rule rule = random_trigger(c);
+
+		memcpy(&c->sdei_trigger[i], &rule, sizeof(rule));
+	}
+	c->sdei_watchdog_ns = below(2) ? 1000000 + (uint64_t)rand() * 1000 : 0;
+}
+
 static void random_machine(struct run_options *o)
 {
 	struct run_config *c = &o->config;
@@ -328,6 +374,10 @@ static void random_rest(struct run_options *o)
 	if (c->psci == PSCI_USER) {
 		c->psci_on_pending = below(2);
 		random_faults(&c->faults);
+		random_sdei(c);
+		c->vendor_calls = below(2);
+	} else {
+		c->sdei = false;
 	}
 	random_smccc(c);
 	c->on_reset = (enum on_reset)below(2);
@@ -337,6 +387,8 @@ static void random_rest(struct run_options *o)
 	c->trace_path = maybe_text(o);
 	c->dump_dtb_path = maybe_text(o);
 	c->stats = below(2);
+	c->test_timer = below(2);
+	c->single_step = below(2);
 	c->dry_run = below(2);
 	o->loglevel = (enum log_level)below(4);
 }

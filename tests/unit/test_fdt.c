@@ -29,6 +29,8 @@ static struct board make_board(unsigned ncpus, enum board_gic gic)
 				  .gic = gic,
 				  .pmu = true,
 				  .pvtime = true,
+				  .sdei = true,
+				  .test_timer = true,
 				  .idle_states = true,
 				  .psci_version = PSCI_VERSION_1_3,
 				  .ipa_bits = 40,
@@ -317,12 +319,14 @@ static void check_ppis(const struct board *b)
 	const uint32_t timer[] = { 1, 13, mask | 8, 1, 14, mask | 8,
 				   1, 11, mask | 8, 1, 10, mask | 8 };
 	const uint32_t pmu[] = { 1, 7, mask | 4 };
+	const uint32_t test_timer[] = { 0, 5, 4, 1, 2, mask | 4 };
 
 	expect_strings(node("/timer"), "compatible", "arm,armv8-timer", NULL);
 	expect_cells(node("/timer"), "interrupts", timer, ARRAY_SIZE(timer));
 	assert_true(has(node("/timer"), "always-on"));
 	expect_strings(node("/pmu"), "compatible", "arm,armv8-pmuv3", NULL);
 	expect_cells(node("/pmu"), "interrupts", pmu, ARRAY_SIZE(pmu));
+	expect_cells(node("/test-timer@1030000"), "interrupts", test_timer, ARRAY_SIZE(test_timer));
 }
 
 static void each_machine_reads_back(void **unused)
@@ -411,6 +415,34 @@ static void psci_is_as_old_as_it_says(void **unused)
 	b.config.psci_version = PSCI_VERSION_1_3;
 	build(&b, &params);
 	expect_strings(node("/psci"), "compatible", "arm,psci-1.0", "arm,psci-0.2");
+}
+
+static void sdei_is_below_firmware(void **unused)
+{
+	struct board b = make_board(1, BOARD_GICV3);
+
+	(void)unused;
+	build(&b, &params);
+	expect_strings(node("/firmware/sdei"), "compatible", "arm,sdei-1.0", NULL);
+	expect_strings(node("/firmware/sdei"), "method", "hvc", NULL);
+	b.config.sdei = false;
+	build(&b, &params);
+	assert_false(has_node("/firmware"));
+}
+
+static void the_test_timer_is_described_if_there_is_one(void **unused)
+{
+	struct board b = make_board(1, BOARD_GICV3);
+	int at;
+
+	(void)unused;
+	build(&b, &params);
+	at = node("/test-timer@1030000");
+	expect_strings(at, "compatible", "rasvm,test-timer", NULL);
+	expect_reg(at, &b.block[BOARD_TEST_TIMER], NULL);
+	b.config.test_timer = false;
+	build(&b, &params);
+	assert_false(has_node("/test-timer@1030000"));
 }
 
 static void no_pmu_no_node(void **unused)
@@ -552,6 +584,9 @@ static void dtc_has_no_complaint(void **unused)
 			b = make_board(counts[n], gics[g]);
 			build(&b, &params);
 			run_dtc(board_gic_name(gics[g]));
+			b.config.sdei = b.config.test_timer = false;
+			build(&b, &params);
+			run_dtc(board_gic_name(gics[g]));
 		}
 	}
 }
@@ -566,6 +601,8 @@ int main(void)
 		cmocka_unit_test(affinities_need_not_be_kvm_s_default),
 		cmocka_unit_test(idle_states_are_those_of_psci),
 		cmocka_unit_test(psci_is_as_old_as_it_says),
+		cmocka_unit_test(sdei_is_below_firmware),
+		cmocka_unit_test(the_test_timer_is_described_if_there_is_one),
 		cmocka_unit_test(no_pmu_no_node),
 		cmocka_unit_test(the_devices_have_registers_interrupts_and_clocks),
 		cmocka_unit_test(what_is_only_reserved_is_not_described),

@@ -176,6 +176,13 @@ static void other_defaults_are_the_documented_ones(void **state)
 	assert_int_equal(c->psci, PSCI_USER);
 	assert_int_equal(c->psci_version, PSCI_VERSION_1_3);
 	assert_false(c->psci_version_given);
+	assert_true(c->sdei);
+	assert_int_equal(c->nsdei_events, 0);
+	assert_int_equal(c->nsdei_triggers, 0);
+	assert_int_equal(c->sdei_watchdog_ns, 0);
+	assert_false(c->vendor_calls);
+	assert_false(c->test_timer);
+	assert_false(c->single_step);
 	assert_int_equal(c->on_reset, ON_RESET_REBOOT);
 	assert_int_equal(c->on_panic, ON_PANIC_EXIT);
 	assert_int_equal(c->all_off, ALL_OFF_EXIT);
@@ -317,6 +324,80 @@ static void bad_firmware_options_are_refused(void **state)
 	refuse("k --smccc sip=deny --smccc sip=log", "overlaps");
 }
 
+static void sdei_options_fill_the_tables(void **state)
+{
+	struct good g =
+		accept("k -c 2 --sdei-trigger at=5s,event=0x40000200,cpu=1 --sdei-trigger "
+		       "event=shared-normal,every=1s,count=3 --sdei-watchdog 10s --vendor-calls "
+		       "--sdei-event 0x40000200,type=private,prio=critical --test-timer "
+		       "--debug-single-step");
+	const struct run_config *c = &g.options.config;
+
+	(void)state;
+	assert_true(c->sdei);
+	assert_int_equal(c->nsdei_events, 1);
+	assert_int_equal(c->sdei_event[0].num, 0x40000200);
+	assert_int_equal(c->sdei_event[0].type, SDEI_PRIVATE);
+	assert_int_equal(c->sdei_event[0].priority, SDEI_CRITICAL);
+	assert_int_equal(c->nsdei_triggers, 2);
+	assert_int_equal(c->sdei_trigger[0].at_ns, 5 * NS_PER_SEC);
+	assert_int_equal(c->sdei_trigger[0].cpu, 1);
+	assert_int_equal(c->sdei_trigger[1].event, SDEI_EVENT_SHARED_NORMAL);
+	assert_int_equal(c->sdei_trigger[1].count, 3);
+	assert_int_equal(c->sdei_watchdog_ns, 10 * NS_PER_SEC);
+	assert_true(c->vendor_calls);
+	assert_true(c->test_timer);
+	assert_true(c->single_step);
+	done(&g);
+}
+
+static void bad_sdei_options_are_refused(void **state)
+{
+	(void)state;
+	refuse("k --sdei-event 0x40000001,type=shared,prio=normal",
+	       "--sdei-event: \"0x40000001,type=shared,prio=normal\" has the number of the "
+	       "platform's event private-normal");
+	refuse("k --sdei-event 3,type=shared,prio=normal", "\"3\"");
+	refuse("k --sdei-trigger at=soon,event=0", "--sdei-trigger: \"at=soon,event=0\" has");
+	refuse("k -c 2 --sdei-trigger event=private-normal,cpu=2",
+	       "--sdei-trigger: \"at=0ns,event=0x40000001,cpu=2\" names cpu=2, which does not "
+	       "exist: with --cpus 2 they are 0 to 1");
+	refuse("k --sdei-trigger event=private-normal", "names no CPU");
+	refuse("k --sdei-trigger event=shared-normal,cpu=0", "names a CPU");
+	refuse("k --sdei-trigger event=0x40000200", "does not exist");
+	refuse("k --sdei-trigger event=watchdog,cpu=0", "--sdei-watchdog");
+	refuse("k --sdei-watchdog 0", "allowed: from 1ms to 24h, or none");
+	refuse("k --sdei-watchdog 25h", "allowed: from 1ms to 24h, or none");
+}
+
+static void without_sdei_what_needs_it_is_refused(void **state)
+{
+	static const char *const needs_it[] = {
+		"sdei-event 0x40000200,type=shared,prio=normal",
+		"sdei-trigger event=shared-normal",
+		"sdei-watchdog 1s",
+	};
+	struct good g = accept("k --psci kernel"), h = accept("k --no-sdei --vendor-calls");
+
+	(void)state;
+	assert_false(g.options.config.sdei);
+	assert_false(h.options.config.sdei);
+	done(&g);
+	done(&h);
+	for (unsigned i = 0; i < ARRAY_SIZE(needs_it); i++) {
+		char line[128], part[128];
+		int len = (int)strcspn(needs_it[i], " ");
+
+		snprintf(line, sizeof(line), "k --psci kernel --%s", needs_it[i]);
+		snprintf(part, sizeof(part), "--%.*s: needs --psci user", len, needs_it[i]);
+		refuse(line, part);
+		snprintf(line, sizeof(line), "k --%s --no-sdei", needs_it[i]);
+		snprintf(part, sizeof(part), "--%.*s: has no meaning with --no-sdei", len,
+			 needs_it[i]);
+		refuse(line, part);
+	}
+}
+
 static void options_that_contradict_each_other_are_refused(void **state)
 {
 	struct good g;
@@ -326,6 +407,7 @@ static void options_that_contradict_each_other_are_refused(void **state)
 	refuse("k --psci kernel --psci-fail CPU_ON=DENIED", "--psci-fail: needs --psci user");
 	refuse("k --psci kernel --psci-delay CPU_ON=1s", "--psci-delay: needs --psci user");
 	refuse("k --psci kernel --psci-on-pending", "--psci-on-pending: needs --psci user");
+	refuse("k --psci kernel --vendor-calls", "--vendor-calls: needs --psci user");
 	g = accept("k --no-sve --sve --sve-max-vl 256");
 	done(&g);
 }
@@ -399,6 +481,9 @@ int main(void)
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(firmware_options_fill_the_tables),
 		cmocka_unit_test(bad_firmware_options_are_refused),
+		cmocka_unit_test(sdei_options_fill_the_tables),
+		cmocka_unit_test(bad_sdei_options_are_refused),
+		cmocka_unit_test(without_sdei_what_needs_it_is_refused),
 		cmocka_unit_test(options_that_contradict_each_other_are_refused),
 		cmocka_unit_test(showing_something_needs_no_kernel),
 		cmocka_unit_test(rows_are_complete_and_names_unique),

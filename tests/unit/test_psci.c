@@ -75,15 +75,17 @@ static void both_widths_of_a_function_are_alike(void **state)
 	}
 }
 
-static void functions_that_start_a_pe_record_endianness(void **state)
+static void functions_that_start_or_suspend_a_pe_are_marked(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < psci_ncalls; i++) {
 		uint32_t fid = psci_calls[i].fid & ~SMCCC_64BIT;
-		bool entry = fid == FID_CPU_ON || fid == FID_CPU_SUSPEND ||
-			     fid == FID_CPU_DEFAULT_SUSPEND || fid == FID_SYSTEM_SUSPEND;
+		bool suspend = fid == FID_CPU_SUSPEND || fid == FID_CPU_DEFAULT_SUSPEND ||
+			       fid == FID_SYSTEM_SUSPEND;
+		bool entry = suspend || fid == FID_CPU_ON;
 
-		assert_int_equal(psci_calls[i].flags, entry ? FW_CALL_ENTRY : 0);
+		assert_int_equal(psci_calls[i].flags,
+				 (entry ? FW_CALL_ENTRY : 0) | (suspend ? FW_CALL_SUSPEND : 0));
 	}
 }
 
@@ -403,7 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_sorted_and_complete),
 		PSCI_TEST(both_widths_of_a_function_are_alike),
-		cmocka_unit_test(functions_that_start_a_pe_record_endianness),
+		cmocka_unit_test(functions_that_start_or_suspend_a_pe_are_marked),
 		PSCI_TEST(version_is_what_was_configured),
 		cmocka_unit_test(features_and_calls_agree_in_every_version_and_width),
 		PSCI_TEST(ids_beyond_the_last_function_are_not_supported),

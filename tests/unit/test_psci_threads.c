@@ -83,7 +83,9 @@ static void world_init(struct world *w, bool on_pending)
 		w->thread[i] = (struct pe_thread){ .world = w, .index = i, .random = 2 * i + 1 };
 		pthread_cond_init(&w->thread[i].wake, NULL);
 	}
-	w->service = (struct fw_service){ "PSCI", psci_calls, psci_ncalls, &w->psci };
+	w->service = (struct fw_service){
+		.name = "PSCI", .calls = psci_calls, .ncalls = psci_ncalls, .self = &w->psci
+	};
 	assert_int_equal(psci_init(&w->psci, &config, w->pe, &err), 0);
 
 	struct fw_locked locked = fw_lock(&w->lock);

@@ -24,10 +24,10 @@ static void add(struct list *l, const char *text)
 		fail_msg("\"%s\" %s", text, err.text);
 }
 
-static int check(const struct list *l, bool user_psci, struct err *err)
+static int check(const struct list *l, unsigned own, struct err *err)
 {
 	err->text[0] = '\0';
-	return smccc_filter_check(l->range, l->n, user_psci, err);
+	return smccc_filter_check(l->range, l->n, own, err);
 }
 
 static void assert_range(const struct smccc_range *r, uint32_t base, uint32_t count,
@@ -81,7 +81,7 @@ static void names_that_no_one_else_has_are_accepted_together(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		add(&l, names[i]);
-	if (check(&l, true, &err))
+	if (check(&l, SMCCC_OWN_PSCI, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -154,14 +154,14 @@ static void a_full_list_takes_no_more_and_no_half_name(void **state)
 }
 
 /* A single range, and what KVM or rasvm says to it. */
-static void check_one(const char *text, bool user_psci, int expected, const char *says)
+static void check_one(const char *text, unsigned own, int expected, const char *says)
 {
 	struct list l = { .n = 0 };
 	struct err err;
 	int found;
 
 	add(&l, text);
-	found = check(&l, user_psci, &err);
+	found = check(&l, own, &err);
 	if (found != expected || (says && !strstr(err.text, says)))
 		fail_msg("%s: expected %d with \"%s\", found %d with \"%s\"", text, expected,
 			 says ? says : "", found, err.text);
@@ -170,34 +170,51 @@ static void check_one(const char *text, bool user_psci, int expected, const char
 static void ranges_the_kernel_keeps_are_refused(void **state)
 {
 	(void)state;
-	check_one("arch=deny", true, -EEXIST, "KVM keeps");
-	check_one("0x80000000+1=deny", true, -EEXIST, "KVM keeps");
-	check_one("0x8000ffff+1=deny", true, -EEXIST, "KVM keeps");
-	check_one("0x7fffffff+2=deny", false, -EEXIST, "KVM keeps");
-	check_one("0xc0000000+1=deny", true, -EEXIST, "KVM keeps");
-	check_one("0xc000ffff+2=deny", true, -EEXIST, "KVM keeps");
-	check_one("0+0xffffffff=deny", true, -EEXIST, "KVM keeps");
-	check_one("0x7fffffff+1=deny", true, 0, NULL);
-	check_one("0x80010000+1=deny", true, 0, NULL);
-	check_one("0xbfffffff+1=deny", true, 0, NULL);
-	check_one("0xc0010000+1=deny", true, 0, NULL);
+	check_one("arch=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0x80000000+1=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0x8000ffff+1=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0x7fffffff+2=deny", 0, -EEXIST, "KVM keeps");
+	check_one("0xc0000000+1=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0xc000ffff+2=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0+0xffffffff=deny", SMCCC_OWN_PSCI, -EEXIST, "KVM keeps");
+	check_one("0x7fffffff+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+	check_one("0x80010000+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+	check_one("0xbfffffff+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+	check_one("0xc0010000+1=deny", SMCCC_OWN_PSCI, 0, NULL);
 }
 
 static void rasvms_own_ranges_are_refused_while_it_serves_them(void **state)
 {
-	static const char *const own[] = { "psci=deny",         "sdei=log",
+	static const char *const ids[] = { "psci=deny",         "sdei=log",
 					   "psci-0.1=log",      "0x8400003f+1=deny",
 					   "0xc400003f+2=deny", "0xc3ffffff+2=deny",
 					   "0x95c1ba61+1=deny" };
 
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(own); i++) {
-		check_one(own[i], true, -EEXIST, "--psci kernel");
-		check_one(own[i], false, 0, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(ids); i++) {
+		check_one(ids[i], SMCCC_OWN_PSCI, -EEXIST, "--psci kernel");
+		check_one(ids[i], 0, 0, NULL);
 	}
-	check_one("0x84000040+1=deny", true, 0, NULL);
-	check_one("0x95c1ba5d+1=deny", true, 0, NULL);
-	check_one("0x95c1ba62+1=deny", true, 0, NULL);
+	check_one("0x84000040+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+	check_one("0x95c1ba5d+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+	check_one("0x95c1ba62+1=deny", SMCCC_OWN_PSCI, 0, NULL);
+}
+
+static void the_vendor_range_is_refused_while_rasvm_serves_it(void **state)
+{
+	static const char *const ids[] = { "vendor-hyp=deny", "0xc6005000+1=log",
+					   "0xc600500f+2=deny", "0xc6004fff+2=kernel" };
+	unsigned both = SMCCC_OWN_PSCI | SMCCC_OWN_VENDOR;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(ids); i++) {
+		check_one(ids[i], both, -EEXIST, "--vendor-calls");
+		check_one(ids[i], SMCCC_OWN_PSCI, 0, NULL);
+	}
+	check_one("psci=deny", both, -EEXIST, "--psci kernel");
+	check_one("0xc6004fff+1=deny", both, 0, NULL);
+	check_one("0xc6005010+1=deny", both, 0, NULL);
+	check_one("0x86005000+0x10=deny", both, 0, NULL);
 }
 
 static void ranges_may_touch_but_not_overlap(void **state)
@@ -209,14 +226,14 @@ static void ranges_may_touch_but_not_overlap(void **state)
 	add(&l, "0x82000000+0x10=deny");
 	add(&l, "0x82000010+0x10=log");
 	add(&l, "0x81fffff0+0x10=log");
-	assert_int_equal(check(&l, true, &err), 0);
+	assert_int_equal(check(&l, SMCCC_OWN_PSCI, &err), 0);
 	add(&l, "0x8200001f+1=deny");
-	assert_int_equal(check(&l, true, &err), -EEXIST);
+	assert_int_equal(check(&l, SMCCC_OWN_PSCI, &err), -EEXIST);
 	assert_non_null(strstr(err.text, "0x8200001f"));
 	assert_non_null(strstr(err.text, "0x82000010"));
 	l.n = 3;
 	add(&l, "0x82000000+1=log");
-	assert_int_equal(check(&l, true, &err), -EEXIST);
+	assert_int_equal(check(&l, SMCCC_OWN_PSCI, &err), -EEXIST);
 }
 
 static void the_check_does_not_trust_the_parser(void **state)
@@ -226,8 +243,8 @@ static void the_check_does_not_trust_the_parser(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(check(&empty, true, &err), -EINVAL);
-	assert_int_equal(check(&wraps, true, &err), -EINVAL);
+	assert_int_equal(check(&empty, SMCCC_OWN_PSCI, &err), -EINVAL);
+	assert_int_equal(check(&wraps, SMCCC_OWN_PSCI, &err), -EINVAL);
 }
 
 static void assert_entry(const struct smccc_filter_entry *e, uint32_t base, uint32_t count,
@@ -247,7 +264,7 @@ static void the_plan_is_rasvms_ranges_then_the_users(void **state)
 	add(&l, "0x82000000+1=deny");
 	add(&l, "0x83000000+2=log");
 	add(&l, "0x81000000+3=kernel");
-	assert_int_equal(smccc_filter_plan(l.range, l.n, true, e), 6);
+	assert_int_equal(smccc_filter_plan(l.range, l.n, SMCCC_OWN_PSCI, e), 6);
 	assert_entry(&e[0], 0x84000000, 0x40, SMCCC_KVM_FWD_TO_USER);
 	assert_entry(&e[1], 0xc4000000, 0x40, SMCCC_KVM_FWD_TO_USER);
 	assert_entry(&e[2], 0x95c1ba5e, 4, SMCCC_KVM_DENY);
@@ -256,15 +273,37 @@ static void the_plan_is_rasvms_ranges_then_the_users(void **state)
 	assert_entry(&e[5], 0x81000000, 3, SMCCC_KVM_HANDLE);
 }
 
+static void the_vendor_calls_are_planned_when_asked_for(void **state)
+{
+	struct smccc_filter_entry e[SMCCC_FILTER_MAX_ENTRIES];
+	struct list l = { .n = 0 };
+
+	(void)state;
+	add(&l, "0x82000000+1=deny");
+	assert_int_equal(smccc_filter_plan(l.range, l.n, SMCCC_OWN_PSCI | SMCCC_OWN_VENDOR, e), 5);
+	assert_entry(&e[2], 0x95c1ba5e, 4, SMCCC_KVM_DENY);
+	assert_entry(&e[3], 0xc6005000, 0x10, SMCCC_KVM_FWD_TO_USER);
+	assert_entry(&e[4], 0x82000000, 1, SMCCC_KVM_DENY);
+}
+
+static void vendor_calls_need_rasvms_firmware(void **state)
+{
+	(void)state;
+	assert_int_equal(smccc_filter_own(true, true), SMCCC_OWN_PSCI | SMCCC_OWN_VENDOR);
+	assert_int_equal(smccc_filter_own(true, false), SMCCC_OWN_PSCI);
+	assert_int_equal(smccc_filter_own(false, true), 0);
+	assert_int_equal(smccc_filter_own(false, false), 0);
+}
+
 static void with_psci_in_the_kernel_only_the_users_ranges_are_planned(void **state)
 {
 	struct smccc_filter_entry e[SMCCC_FILTER_MAX_ENTRIES];
 	struct list l = { .n = 0 };
 
 	(void)state;
-	assert_int_equal(smccc_filter_plan(l.range, l.n, false, e), 0);
+	assert_int_equal(smccc_filter_plan(l.range, l.n, 0, e), 0);
 	add(&l, "0x82000000+1=deny");
-	assert_int_equal(smccc_filter_plan(l.range, l.n, false, e), 1);
+	assert_int_equal(smccc_filter_plan(l.range, l.n, 0, e), 1);
 	assert_entry(&e[0], 0x82000000, 1, SMCCC_KVM_DENY);
 }
 
@@ -276,7 +315,8 @@ static void a_full_list_fits_the_plan(void **state)
 	(void)state;
 	while (l.n < SMCCC_FILTER_MAX_RANGES)
 		add(&l, "0x82000000+1=deny");
-	assert_int_equal(smccc_filter_plan(l.range, l.n, true, e), SMCCC_FILTER_MAX_ENTRIES);
+	assert_int_equal(smccc_filter_plan(l.range, l.n, SMCCC_OWN_PSCI | SMCCC_OWN_VENDOR, e),
+			 SMCCC_FILTER_MAX_ENTRIES);
 }
 
 static void actions_have_the_names_that_are_parsed(void **state)
@@ -298,9 +338,12 @@ int main(void)
 		cmocka_unit_test(a_full_list_takes_no_more_and_no_half_name),
 		cmocka_unit_test(ranges_the_kernel_keeps_are_refused),
 		cmocka_unit_test(rasvms_own_ranges_are_refused_while_it_serves_them),
+		cmocka_unit_test(the_vendor_range_is_refused_while_rasvm_serves_it),
 		cmocka_unit_test(ranges_may_touch_but_not_overlap),
 		cmocka_unit_test(the_check_does_not_trust_the_parser),
 		cmocka_unit_test(the_plan_is_rasvms_ranges_then_the_users),
+		cmocka_unit_test(the_vendor_calls_are_planned_when_asked_for),
+		cmocka_unit_test(vendor_calls_need_rasvms_firmware),
 		cmocka_unit_test(with_psci_in_the_kernel_only_the_users_ranges_are_planned),
 		cmocka_unit_test(a_full_list_fits_the_plan),
 		cmocka_unit_test(actions_have_the_names_that_are_parsed),
