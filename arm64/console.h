@@ -21,7 +21,7 @@
 
 /* What the console tells its owner. Main thread. */
 struct console_ops {
-	void (*quit)(void *world); /* Ctrl-a x, or the output can go nowhere any more */
+	void (*quit)(void *world);  /* Ctrl-a x, or the output can go nowhere any more */
 	void (*pause)(void *world); /* Ctrl-a p: pause or go on; may be NULL */
 	void (*panic)(void *world, bool final); /* panic text seen; final: the guest halted there */
 };

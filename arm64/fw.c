@@ -94,11 +94,11 @@ static void add_services(struct vm *vm)
 
 	/* With PSCI in KVM a call that comes here is from a range the operator wants logged. */
 	if (c->psci == PSCI_USER)
-		vm->service[FW_PSCI] = (struct fw_service){ "psci", psci_calls, psci_ncalls, vm,
-							    serve_psci };
+		vm->service[FW_PSCI] =
+			(struct fw_service){ "psci", psci_calls, psci_ncalls, vm, serve_psci };
 	if (c->sdei)
-		vm->service[FW_SDEI] = (struct fw_service){ "sdei", sdei_calls, sdei_ncalls, vm,
-							    serve_sdei };
+		vm->service[FW_SDEI] =
+			(struct fw_service){ "sdei", sdei_calls, sdei_ncalls, vm, serve_sdei };
 	vm->vendor.ops = &vendor_ops[c->vendor_calls && c->sdei][c->sdei_watchdog_ns > 0];
 	vm->vendor.world = vm;
 	if (c->vendor_calls || c->sdei_watchdog_ns)
@@ -125,8 +125,7 @@ int fw_init(struct vm *vm, struct err *err)
 
 	vm->faults = vm->config->faults;
 	add_services(vm);
-	vm->call_count =
-		calloc((size_t)config.npe * (vm->nfunctions + 1), sizeof(*vm->call_count));
+	vm->call_count = calloc((size_t)config.npe * (vm->nfunctions + 1), sizeof(*vm->call_count));
 	if (!vm->call_count)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < config.npe; i++)

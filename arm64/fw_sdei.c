@@ -355,8 +355,9 @@ int fw_sdei_trigger(struct vm *vm, uint32_t event, unsigned cpu, const char *by,
 	case SDEI_TRIGGER_BAD_PE:
 		break;
 	}
-	return err_set(err, -EINVAL,
-		       "SDEI event %#x: a private event needs a CPU that exists, a shared one takes "
-		       "none",
-		       event);
+	return err_set(
+		err, -EINVAL,
+		"SDEI event %#x: a private event needs a CPU that exists, a shared one takes "
+		"none",
+		event);
 }

@@ -27,8 +27,8 @@ void lines_close(struct lines *lines)
 
 bool lines_owned(const struct vm *vm, uint32_t intid)
 {
-	static const enum board_id devices[] = { BOARD_UART0, BOARD_UART1, BOARD_UART2, BOARD_UART3,
-						 BOARD_RTC,   BOARD_TEST_TIMER };
+	static const enum board_id devices[] = { BOARD_UART0, BOARD_UART1, BOARD_UART2,
+						 BOARD_UART3, BOARD_RTC,   BOARD_TEST_TIMER };
 
 	if (intid == INTID_TEST_TIMER)
 		return vm->board.config.test_timer;

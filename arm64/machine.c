@@ -716,7 +716,10 @@ static void print_filter(const struct run_config *c, FILE *out)
 		[SMCCC_KVM_FWD_TO_USER] = "rasvm",
 	};
 	struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES];
-	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, c->psci == PSCI_USER, entries);
+	unsigned n = smccc_filter_plan(
+		c->smccc, c->nsmccc,
+		smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns),
+		entries);
 
 	for (unsigned i = 0; i < n; i++)
 		fprintf(out, "calls   %#010x+%#x to %s\n", entries[i].base, entries[i].count,

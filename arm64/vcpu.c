@@ -187,8 +187,7 @@ static int add_pvtime(struct vcpu *vcpu, struct err *err)
 
 static int single_step(struct vcpu *vcpu, struct err *err)
 {
-	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE |
-						    KVM_GUESTDBG_SINGLESTEP };
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP };
 	int r = kvm_ioctl_ptr(vcpu->fd, KVM_SET_GUEST_DEBUG, &debug, sizeof(debug));
 
 	if (r < 0)

@@ -105,7 +105,8 @@ struct vcpu {
 	bool exit_pending;
 	bool bind_inactive; /* the interrupt of the INTERRUPT_BIND under way was found inactive */
 	struct vcpu_regs regs;
-	uint64_t entered_ns[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
+	uint64_t entered_ns
+		[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
 	struct vcpu_stats stats;
 	struct log_limit unclaimed_log, smccc_log;
 };
@@ -144,7 +145,7 @@ struct vm {
 	struct sdei_counts sdei_counts[SDEI_MAX_EVENTS]; /* as sdei.event[] */
 	uint32_t pe_features;                            /* SDEI_PE_*; of this life's vCPUs */
 	unsigned holds;                                  /* > 0: no vCPU may run, see vm_hold() */
-	struct psci_entry boot_entry; /* ctx: GPA of the device tree */
+	struct psci_entry boot_entry;                    /* ctx: GPA of the device tree */
 	size_t dtb_bytes;
 	/* Calls by vCPU (its thread writes) and function: the rows of all services one after another,
 	 * then one for unknown functions. ncpus * (nfunctions + 1). */

@@ -1,11 +1,16 @@
 /*
- * The least a VMM can do for a forwarded PSCI call: bare_loop IMAGE runs bench/probe.S on one vCPU
- * and answers each PSCI_VERSION with one KVM_SET_ONE_REG and the next KVM_RUN. The VM has the CPU
+ * The least a VMM can do for a forwarded call: bare_loop [KIND] IMAGE runs bench/probe.S on one vCPU
+ * and answers each PSCI_VERSION with the register ioctls of KIND and the next KVM_RUN:
+ *   call        (default) a result: one KVM_SET_ONE_REG
+ *   entry       what an EVENT_SIGNAL to the caller takes that enters the handler at once
+ *   round_trip  by turns that and what the handler's EVENT_COMPLETE takes
+ * Nothing is decided here: registers are written back as they were found. The VM has the CPU
  * features, the interrupt controller and the stolen time page that rasvm gives its guests, since these
  * decide what entering and leaving the guest costs; it has no other device than a serial port that
  * is always ready.
  *
- * Source: Linux Documentation/virt/kvm/api.rst, devices/vm.rst, devices/arm-vgic-v3.rst.
+ * Source: Linux Documentation/virt/kvm/api.rst, devices/vm.rst, devices/arm-vgic-v3.rst; Arm DEN0054C
+ * 4.3, 5.1.5, 5.1.11 (what entering and completing an event reads and changes).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +45,46 @@
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |                                     \
 	 (offsetof(struct kvm_regs, field) / sizeof(uint32_t)))
 
+/* Bits of a set of registers: n for xn up to x17, then these. */
+#define PC        18
+#define PSTATE    19
+#define SCTLR     20
+#define NR_REGS   21
+#define XS(count) ((1u << (count)) - 1)
+
+struct regs {
+	uint64_t value[NR_REGS];
+};
+
+/* The registers of one call, besides reading what is known already. */
+struct work {
+	uint32_t get, set;
+};
+
+/* EVENT_SIGNAL: the arguments x1 and x2 are part of the context, and x0 of the interrupted context is
+ * the call's own result. SCTLR_EL1 decides about PSTATE at entry. */
+static const struct work signal_call = {
+	.get = (XS(18) & ~1u) | 1u << PC | 1u << PSTATE | 1u << SCTLR,
+	.set = XS(4) | 1u << PC | 1u << PSTATE,
+};
+
+/* EVENT_COMPLETE: its argument, and the interrupted context back. */
+static const struct work complete_call = {
+	.get = 1u << 1,
+	.set = XS(18) | 1u << PC | 1u << PSTATE,
+};
+
+static const struct work version_call = { .set = 1 };
+
+static const struct kind {
+	const char *name;
+	const struct work *turn[2];
+} kinds[] = {
+	{ "call", { &version_call, &version_call } },
+	{ "entry", { &signal_call, &signal_call } },
+	{ "round_trip", { &signal_call, &complete_call } },
+};
+
 static int check(int r, const char *what)
 {
 	if (r < 0) {
@@ -61,6 +106,45 @@ static void set_reg(int vcpu, uint64_t id, uint64_t value)
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
 
 	check(ioctl(vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
+}
+
+static uint64_t get_reg(int vcpu, uint64_t id)
+{
+	uint64_t value;
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+
+	check(ioctl(vcpu, KVM_GET_ONE_REG, &reg), "KVM_GET_ONE_REG");
+	return value;
+}
+
+static uint64_t reg_id(unsigned reg)
+{
+	switch (reg) {
+	case PC:
+		return CORE_REG(regs.pc);
+	case PSTATE:
+		return CORE_REG(regs.pstate);
+	case SCTLR:
+		return ARM64_SYS_REG(3, 0, 1, 0, 0);
+	default:
+		return CORE_REG(regs.regs[0]) + 2ull * reg;
+	}
+}
+
+/* The guest makes all its calls from one place, so that PC as found at one call serves the next. */
+static void move_regs(int vcpu, const struct work *work, struct regs *regs)
+{
+	for (uint32_t left = work->get; left; left &= left - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(left);
+
+		regs->value[reg] = get_reg(vcpu, reg_id(reg));
+	}
+	regs->value[0] = VERSION_1_3;
+	for (uint32_t left = work->set; left; left &= left - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(left);
+
+		set_reg(vcpu, reg_id(reg), regs->value[reg]);
+	}
 }
 
 static void load(int vm, const char *path)
@@ -184,8 +268,11 @@ static int unexpected(const struct kvm_run *run)
 	return 1;
 }
 
-static int run_guest(int vcpu, struct kvm_run *run)
+static int run_guest(int vcpu, struct kvm_run *run, const struct kind *kind)
 {
+	struct regs regs = { { 0 } };
+	unsigned turn = 0;
+
 	for (;;) {
 		check(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
 		if (run->exit_reason == KVM_EXIT_MMIO)
@@ -193,25 +280,34 @@ static int run_guest(int vcpu, struct kvm_run *run)
 		else if (run->exit_reason != KVM_EXIT_HYPERCALL)
 			return unexpected(run);
 		else if (run->hypercall.nr == FN_PSCI_VERSION)
-			set_reg(vcpu, CORE_REG(regs.regs[0]), VERSION_1_3);
+			move_regs(vcpu, kind->turn[turn++ & 1], &regs);
 		else
 			return run->hypercall.nr == FN_SYSTEM_OFF ? 0 : unexpected(run);
 	}
 }
 
+static const struct kind *find_kind(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
+	const struct kind *kind = find_kind(argc == 3 ? argv[1] : "call");
 	struct kvm_run *run;
 	int kvm, vm, vcpu, bytes;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: bare_loop IMAGE\n");
+	if (argc < 2 || argc > 3 || !kind) {
+		fprintf(stderr, "usage: bare_loop [call|entry|round_trip] IMAGE\n");
 		return 2;
 	}
 	kvm = check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
 	vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
 	forward_psci(vm);
-	load(vm, argv[1]);
+	load(vm, argv[argc - 1]);
 	vcpu = create_vcpu(vm);
 	if (create_gic(vm))
 		finish_pmu(vm, vcpu);
@@ -221,5 +317,5 @@ int main(int argc, char **argv)
 	if (run == MAP_FAILED)
 		check(-1, "mmap of the vCPU");
 	set_reg(vcpu, CORE_REG(regs.pc), RAM_BASE);
-	return run_guest(vcpu, run);
+	return run_guest(vcpu, run, kind);
 }

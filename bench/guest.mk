@@ -10,7 +10,7 @@ sdei_guest: $(BUILD)/bench/guest/sdei_guest.flat
 include guest/rules.mk
 
 $(GUEST_DIR)/sdei_guest.elf: $(GUEST_DIR)/bench/sdei_guest.c.o $(GUEST_DIR)/bench/sdei_times.S.o
-.SECONDARY: $(GUEST_DIR)/sdei_guest.elf
+.SECONDARY:
 
 $(GUEST_DIR)/bench/%.c.o: bench/%.c
 	@mkdir -p $(@D)

@@ -115,6 +115,92 @@ measure_process() {
 	report "$1" idle_ram_1g guest_kb
 }
 
+# All that is timed, but SDEI: the VMMs in $order.
+measure_round() {
+	for _ in 1 2; do
+		for vmm in $order; do measure_start "$vmm"; done
+		measure_bare
+	done
+	for vmm in $order; do measure_boot "$vmm"; done
+	if [ "$with_rasvm" = 1 ]; then
+		measure_memfd
+		measure_cpus rasvm
+	fi
+}
+
+# The first run finds files and (emulated) code cold; it is told apart.
+measure_first() {
+	make_first_kernel probe.img
+	for vmm in $vmms; do measure_start "$vmm" | sed -n 's/ first / first_cold /p'; done
+}
+
+measure_untimed() {
+	for vmm in $vmms; do
+		measure_process "$vmm"
+		measure_calls "$vmm"
+	done
+	[ "$BENCH_PROFILE" = 1 ] || return 0
+	# Where the time up to the first KVM_RUN goes, under ptrace.
+	make_first_kernel start.img
+	launch "$tools/syscount -t -o $LAB/tmp/profile" rasvm "$first_kernel" "$BENCH_CPUS" \
+		"$BENCH_MEM" "$initrd" '' </dev/null >/dev/null 2>&1
+	sed -n 's/^#/bench: profile/p' "$LAB/tmp/profile"
+}
+
+# ---- SDEI; sdei_guest.c says what its values are ----
+
+# sdei_guest PARAMS [OPTION]...: into $LAB/tmp/values and, with --stats, $LAB/tmp/err
+sdei_guest() {
+	params=$1
+	shift
+	rasvm_options=$*
+	launch "timeout -s KILL $BENCH_LIMIT" rasvm "$tools/sdei_guest.flat" 2 64 '' "$params" \
+		</dev/null >"$LAB/tmp/values" 2>"$LAB/tmp/err" ||
+		echo "bench: note the SDEI guest ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
+	rasvm_options=
+	tr -d '\r' <"$LAB/tmp/values" | grep '^bench: ' | sed 's/^bench:/bench: note the SDEI guest:/'
+}
+
+measure_sdei() {
+	sdei_guest ''
+	tr -d '\r' <"$LAB/tmp/values" | grep -v '^value sdei_signals' |
+		sed -n 's/^value \([a-z0-9_]* [0-9]*\)$/bench: rasvm \1/p'
+	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" entry "$tools/probe.img" \
+		>"$LAB/tmp/values"
+	report bare sdei_self psci_ns
+	# Half of a round trip's calls are the SIGNAL, half the COMPLETE.
+	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" round_trip "$tools/probe.img" \
+		>"$LAB/tmp/values"
+	awk '$1 == "psci_ns" { print "bench: bare sdei_trip", 2 * $2 }' "$LAB/tmp/values"
+}
+
+# Registers that KVM is asked for, for one SIGNAL to self and its COMPLETE.
+measure_sdei_registers() {
+	sdei_guest 'batches=20 samples=0' --stats
+	signals=$(sed -n 's/^value sdei_signals \([0-9]*\).*/\1/p' "$LAB/tmp/values")
+	for what in reads writes; do
+		n=$(sed -n "s/^cpu 0: .*reg-$what \([0-9]*\).*/\1/p" "$LAB/tmp/err")
+		if [ "${signals:-0}" -gt 0 ] && [ -n "$n" ]; then
+			echo "bench: rasvm sdei_$what $(((n + signals / 2) / signals))"
+			echo "bench: note reg-$what: $n for $signals signals"
+		fi
+	done
+	sed -n 's/^cpu 0: /bench: note SDEI guest, cpu 0: /p' "$LAB/tmp/err"
+}
+
+# measure_steps SUFFIX [OPTION]...: instructions for one exit
+measure_steps() {
+	suffix=$1
+	shift
+	rasvm_options=$*
+	launch "timeout -s KILL $BENCH_LIMIT $tools/stepcount -o $LAB/tmp/values" rasvm "$tools/steps.img" \
+		1 64 '' '' </dev/null >/dev/null 2>"$LAB/tmp/err" ||
+		echo "bench: note stepcount ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
+	rasvm_options=
+	sed -n "s/^\(steps_[a-z_]*\) \([0-9]*\)$/bench: rasvm \1$suffix \2/p
+		s/^# /bench: note${*:+ $*} /p" "$LAB/tmp/values"
+}
+
 vmms=
 for name in $BENCH_VMMS; do
 	case $name in
@@ -132,41 +218,31 @@ done
 echo "bench: host $(uname -r), $(nproc) CPUs"
 echo "bench: vmms$vmms"
 cat "$LAB/boot/guest.cpio" "$tools/guest.cpio" >"$initrd"
-make_first_kernel probe.img
 reversed=
-for vmm in $vmms; do
-	reversed="$vmm $reversed"
-	# The first run finds files and (emulated) code cold; it is told apart.
-	measure_start "$vmm" | sed -n 's/ first / first_cold /p'
-done
+for vmm in $vmms; do reversed="$vmm $reversed"; done
+
+with_boot=1
+with_rasvm=0
+with_sdei=0
+case $vmms in *rasvm*) with_rasvm=1 ;; esac
+if [ "$BENCH_ONLY" = sdei ]; then with_boot=0; fi
+if [ "$BENCH_ONLY" != boot ]; then with_sdei=$with_rasvm; fi
+
+if [ "$with_boot" = 1 ]; then measure_first; fi
 round=1
 while [ "$round" -le "$BENCH_ROUNDS" ]; do
 	echo "bench: round $round of $BENCH_ROUNDS"
 	order=$vmms
 	if [ $((round % 2)) = 0 ]; then order=$reversed; fi
-	for _ in 1 2; do
-		for vmm in $order; do measure_start "$vmm"; done
-		measure_bare
-	done
-	for vmm in $order; do measure_boot "$vmm"; done
-	case $vmms in
-	*rasvm*)
-		measure_memfd
-		measure_cpus rasvm
-		;;
-	esac
+	if [ "$with_boot" = 1 ]; then measure_round; fi
+	if [ "$with_sdei" = 1 ]; then measure_sdei; fi
 	round=$((round + 1))
 done
-echo 'bench: memory and system calls, untimed'
-for vmm in $vmms; do
-	measure_process "$vmm"
-	measure_calls "$vmm"
-done
-if [ "$BENCH_PROFILE" = 1 ]; then
-	# Where the time up to the first KVM_RUN goes, under ptrace.
-	make_first_kernel start.img
-	launch "$tools/syscount -t -o $LAB/tmp/profile" rasvm "$first_kernel" "$BENCH_CPUS" \
-		"$BENCH_MEM" "$initrd" '' </dev/null >/dev/null 2>&1
-	sed -n 's/^#/bench: profile/p' "$LAB/tmp/profile"
+echo 'bench: memory, system calls, registers and instructions, untimed'
+if [ "$with_boot" = 1 ]; then measure_untimed; fi
+if [ "$with_sdei" = 1 ]; then
+	measure_sdei_registers
+	measure_steps _no_sdei --no-sdei
+	measure_steps ''
 fi
 echo 'lab: end 0 0 0 0'

@@ -6,6 +6,7 @@
 #   BENCH_ROUNDS=3     times that everything timed is measured, the VMMs in turn
 #   BENCH_CPUS=1 BENCH_MEM=256   the guest: vCPUs, MiB
 #   BENCH_VMMS="rasvm qemu lkvm"   a selection of them
+#   BENCH_ONLY=sdei    nothing but SDEI's part; boot: all but that
 #   BENCH_LIMIT=120    seconds that one guest may take
 #   BENCH_PROFILE=1    also list rasvm's system calls up to the first KVM_RUN, with times
 #   PEER_LKVM=path     kvmtool's lkvm for arm64
@@ -26,6 +27,7 @@ BENCH_ROUNDS=${BENCH_ROUNDS:-3}
 BENCH_CPUS=${BENCH_CPUS:-1}
 BENCH_MEM=${BENCH_MEM:-256}
 BENCH_VMMS=${BENCH_VMMS:-rasvm qemu lkvm}
+BENCH_ONLY=${BENCH_ONLY:-}
 BENCH_LIMIT=${BENCH_LIMIT:-120}
 BENCH_PROFILE=${BENCH_PROFILE:-0}
 PEER_LKVM=${PEER_LKVM:-}
@@ -61,9 +63,12 @@ add_lkvm() {
 
 make_overlay() {
 	overlay=$(mktemp -d "${TMPDIR:-/tmp}/rasvm-bench.XXXXXX")
-	LAB_PEER=1 LAB_NAME=bench sh "$LAB_SRC/overlay.sh" "$overlay"
+	peer=1
+	if [ "$BENCH_ONLY" = sdei ]; then peer=0; fi
+	LAB_PEER=$peer LAB_NAME=bench sh "$LAB_SRC/overlay.sh" "$overlay"
 	mkdir -p "$overlay/lab/bench"
-	for file in stopwatch syscount bare_loop probe.img start.img stay.img guest.cpio; do
+	for file in stopwatch syscount stepcount bare_loop probe.img start.img stay.img steps.img \
+		sdei_guest.flat guest.cpio; do
 		cp "$out/$file" "$overlay/lab/bench/"
 	done
 	add_lkvm
@@ -71,7 +76,7 @@ make_overlay() {
 	cat >"$overlay/lab/bench/env" <<-END
 		BENCH_ROUNDS=$BENCH_ROUNDS BENCH_CPUS=$BENCH_CPUS BENCH_MEM=$BENCH_MEM
 		BENCH_LIMIT=$BENCH_LIMIT BENCH_PROFILE=$BENCH_PROFILE
-		BENCH_VMMS='$BENCH_VMMS' BENCH_QEMU_GIC=${LAB_GIC:-3}
+		BENCH_VMMS='$BENCH_VMMS' BENCH_ONLY=$BENCH_ONLY BENCH_QEMU_GIC=${LAB_GIC:-3}
 	END
 }
 
@@ -89,6 +94,13 @@ revision() {
 	note "$BUILD/rasvm is not there; run make first"
 	exit 1
 }
+case $BENCH_ONLY in
+'' | boot | sdei) ;;
+*)
+	note "BENCH_ONLY=$BENCH_ONLY: it is boot, sdei or empty"
+	exit 1
+	;;
+esac
 begin=$(date +%s)
 load=$(cut -d' ' -f1 /proc/loadavg)
 sh "$LAB_SRC/deps.sh" lab

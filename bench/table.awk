@@ -2,8 +2,9 @@
 # revision machine host cpus mem.
 #
 # A row of the plan: measure, text, unit, divisor of the values, then the targets, any of them
-# empty: at most FACTOR times the value of VMM ("qemu*0.10"), or at most an absolute number. Two
-# targets are two columns of verdicts in one.
+# empty: at most FACTOR times the value of VMM ("qemu*0.10"), at most an absolute number, or at most
+# the row above ("MEASURE"); "/MEASURE" is no target, it only says how many times that row. Two targets
+# are two columns of verdicts in one.
 
 function add(measure, text, unit, divisor, targets) {
 	order[++nrows] = measure
@@ -11,6 +12,20 @@ function add(measure, text, unit, divisor, targets) {
 	row_unit[measure] = unit
 	row_div[measure] = divisor
 	row_targets[measure] = targets
+}
+
+# From one CPU to another: an SDEI event beside an interrupt.
+function add_between(where, text,    p) {
+	for (p = 50; p <= 99; p += 49) {
+		add("sgi_" where "_p" p, "GIC SGI to " text ", p" p, "us", 1000, "")
+		add("signal_" where "_p" p, "SDEI SIGNAL to " text ", p" p, "us", 1000,
+		    "/sgi_" where "_p" p)
+	}
+}
+
+function add_steps(kind, text) {
+	add("steps_" kind "_no_sdei", "instructions, " text ", --no-sdei", "", 1, "")
+	add("steps_" kind, "instructions, " text, "", 1, "steps_" kind "_no_sdei")
 }
 
 BEGIN {
@@ -32,6 +47,15 @@ BEGIN {
 	for (n = 1; n <= 16; n *= 2)
 		add("cpus" n, "exec to first instruction, " n " vCPU" (n > 1 ? "s" : ""), "ms", 1000,
 		    n == 16 ? "slope" : "")
+	add("sdei_self", "SDEI SIGNAL to self, to its handler", "us", 1000, "bare*1.30")
+	add("sdei_trip", "... and back from COMPLETE", "us", 1000, "bare*1.30")
+	add("sdei_reads", "... registers read", "", 1, "21")
+	add("sdei_writes", "... registers written", "", 1, "26")
+	add_between("spin", "a spinning CPU")
+	add_between("wfi", "a CPU in WFI")
+	add_steps("psci", "PSCI_VERSION")
+	add_steps("mmio_read", "an MMIO read")
+	add_steps("mmio_write", "an MMIO write")
 	nvmms = split("rasvm qemu lkvm bare", vmm_names, " ")
 }
 
@@ -98,6 +122,8 @@ function judge_one(measure, target,    mine, part, other) {
 		return slope_verdict()
 	if (mine == "")
 		return ""
+	if (substr(target, 1, 1) == "/")
+		return ratio(mine, median("rasvm", substr(target, 2))) " x the row above"
 	if (target in row_text)
 		return verdict("<= that of the row above:", mine <= median("rasvm", target) * 1.02)
 	if (split(target, part, "*") == 1)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the benchmark's own programs for arm64 into build/bench: what runs in the host (stopwatch,
-# syscount, bare_loop) and what runs in its guests (*.img, guest.cpio).
+# syscount, stepcount, bare_loop) and what runs in its guests (*.img, *.flat, guest.cpio).
 # Usage: tools.sh OUT
 set -eu
 bench=$(cd "$(dirname "$0")" && pwd)
@@ -24,10 +24,14 @@ payload() { # payload NAME [FLAG...]: bench/probe.S as a file of nothing but its
 mkdir -p "$out/root"
 compile stopwatch
 compile syscount
+compile stepcount
 compile bare_loop
 compile guest_init
 payload probe -DCALLS=100 -DBATCHES=50
+payload steps -DCALLS=100 -DBATCHES=1
 payload start -DCALLS=1 -DBATCHES=1
 payload stay -DCALLS=1 -DBATCHES=1 -DSTAY_S=3
+make --no-print-directory -C "$root" -f bench/guest.mk BUILD="$(dirname "$out")"
+cp "$out/guest/sdei_guest.flat" "$out/"
 cp "$out/guest_init" "$out/root/init"
 (cd "$out/root" && echo init | cpio --quiet -o -H newc -R 0:0) >"$out/guest.cpio"

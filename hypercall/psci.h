@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "hypercall/fault.h"
-#include "lib/smccc.h"
 #include "lib/err.h"
+#include "lib/smccc.h"
 #include "lib/types.h"
 
 /* DEN0022F.b 5.2.2, return codes. */

@@ -485,8 +485,8 @@ static void p08(struct run *t)
 	expect_no_interrupt(t, "bound, enabled, PE masked again");
 	sdei_unregister(suite.event[B0]);
 	expect_no_interrupt(t, "bound, unregistered");
+	irq_disable(); /* the line is up */
 	release_slot(t, B0);
-	irq_disable();
 	expect_interrupt(t, "released with its line up");
 	gic_spi_enable(suite.test_spi, false);
 }

@@ -219,6 +219,11 @@ void release_held(void)
 	shared_write(&held_released, 1);
 }
 
+void hold_again(void)
+{
+	shared_write(&held_released, 0);
+}
+
 int64_t sdei_abandon(void)
 {
 	uint64_t daif = sysreg_read(daif);
@@ -325,6 +330,12 @@ int64_t register_on(struct run *t, unsigned i, enum slot slot, uint64_t flags, u
 	return call5_on(t, i,
 			(struct remote_call){ SDEI_FID_REGISTER, suite.event[slot], entry_of(slot),
 					      i, flags, affinity });
+}
+
+int64_t register_at_on(struct run *t, unsigned i, enum slot slot, uint64_t ep)
+{
+	return call5_on(t, i,
+			(struct remote_call){ SDEI_FID_REGISTER, suite.event[slot], ep, i, 0, 0 });
 }
 
 bool make_ready(struct run *t, unsigned i, enum slot slot)
@@ -439,6 +450,9 @@ void sdei_cleanup(struct run *t)
 	sdei_private_reset();
 	sdei_shared_reset();
 	forget_bound();
+	/* A signal may be kept for an event 0 that is registered later. */
+	if (register_slot(E0, 0, 0, 0) == SDEI_SUCCESS)
+		sdei_unregister(SDEI_EVENT_SIGNALLED);
 	for (unsigned i = 0; i < NSTATIC; i++)
 		expect(t, sdei_status(suite.event[i]) <= 0, "%s is still registered after the test",
 		       slot_name(i));

@@ -194,8 +194,10 @@ sdei_abandon_at:
 
 /* uint64_t sdei_spin(const uint64_t *word, uint64_t rounds): until *word is not 0 or the rounds are
  * over; rounds left. For EL0 and EL1; uses x0 to x3 only, no stack. */
-	.global	sdei_spin, sdei_spin_end
-	.hidden	sdei_spin, sdei_spin_end
+	.global	sdei_spin, sdei_spin_end, sdei_spin_el0
+	.hidden	sdei_spin, sdei_spin_end, sdei_spin_el0
+sdei_spin_el0:
+	mov	x1, #(1 << 26)
 sdei_spin:
 1:	ldr	x2, [x0]
 	cbnz	x2, 2f

@@ -5,7 +5,7 @@
 
 #define MINOR(version)         ((version) >> 32 & 0xffff)
 #define SLOTS_SHARED(features) ((uint64_t)(features) >> 16 & 0xffff)
-#define SLOTS_PRIV(features)   ((uint64_t)(features) & 0xffff)
+#define SLOTS_PRIV(features)   ((uint64_t)(features)&0xffff)
 #define SLOTS_LEAST            2
 
 static void expect_version(struct run *t, const char *where)

@@ -70,8 +70,8 @@ static void look_at_info(struct sdei_entry *entry)
 static void expect_info_in_handler(struct run *t, int64_t affinity)
 {
 	const int64_t expected[] = {
-		SDEI_TYPE_SHARED, SDEI_CANNOT_BE_SIGNALLED, SDEI_PRIORITY_NORMAL,
-		SDEI_RM_PE,	  affinity,		    SDEI_INVALID_PARAMETERS
+		SDEI_TYPE_SHARED, SDEI_CANNOT_BE_SIGNALLED, SDEI_PRIORITY_NORMAL, SDEI_RM_PE,
+		affinity,         SDEI_INVALID_PARAMETERS
 	};
 
 	if (!suite.trigger)

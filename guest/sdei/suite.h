@@ -129,6 +129,7 @@ extern const char sdei_entry_normal[], sdei_entry_critical[], sdei_entry_normal_
 	sdei_entry_critical_exact[], sdei_resume_point[], sdei_vectors[];
 uint64_t sdei_spin(const uint64_t *word, uint64_t rounds);
 extern const char sdei_spin_end[];
+void sdei_spin_el0(void); /* sdei_spin(x0, 2^26), then back to EL1; for el0_run() */
 
 /* What a handler does besides recording; runs in it, on the CPU it came to, with DAIF masked. It may
  * set entry->leave and leave_arg. Waits must be bounded: no watchdog interrupts a handler. */
@@ -160,6 +161,7 @@ bool start_all(struct run *t);
 #define CALL_LOST INT64_MIN
 int64_t call_on(struct run *t, unsigned i, uint64_t fid, uint64_t x1, uint64_t x2, uint64_t x3);
 int64_t register_on(struct run *t, unsigned i, enum slot slot, uint64_t flags, uint64_t affinity);
+int64_t register_at_on(struct run *t, unsigned i, enum slot slot, uint64_t ep);
 /* Register and enable a private event on CPU i and unmask it, each expected to be 0. */
 bool make_ready(struct run *t, unsigned i, enum slot slot);
 
@@ -177,6 +179,7 @@ uint64_t runs_in_all(enum slot slot); /* over all CPUs */
 /* A handler that records its entry, then waits until release_held(); it gives up after 5 s. */
 void handler_held(struct sdei_entry *entry);
 void release_held(void);
+void hold_again(void); /* the next handler_held() waits again */
 
 /* Leave a handler that did not end by itself (the test was aborted): 0, or SDEI's error if none runs.
  */

@@ -183,26 +183,39 @@ static const struct move bind_shared_prelude[] = {
 
 /* ---- PEs that go off, come on and suspend ---- */
 
-static const struct move power_prelude[] = {
+#define POWER                                                                                      \
+	{ MV_CPU_ON, ALL, ALL, 0 }, { MV_CPU_OFF, ALL, 0, 0 }, { MV_STANDBY, ALL, 0, 0 },          \
+		{ MV_POWERDOWN, ALL, 0, 0 }, { MV_TAKE_ON, ALL, 0, 0 }, { MV_WAKE, ALL, 0, 0 }
+
+static const struct move from_reset[] = { { MV_TAKE_ON, 0, 0, 0 }, END_OF_MOVES };
+static const struct pattern power_private_moves[] = {
+	HANDLING,
+	MASKING,
+	POWER,
+	{ MV_REGISTER,   ALL, BIT(0), ANY },
+	{ MV_ENABLE,     ALL, BIT(0), 0 },
+	{ MV_REGISTER,   BIT(0), BIT(1), ANY },
+	{ MV_ENABLE,     BIT(0), BIT(1), 0 },
+	{ MV_UNREGISTER, BIT(0), BIT(1), 0 },
+	{ MV_SIGNAL,     ALL, ALL, 0 },
+	{ MV_TRIGGER,    BIT(0), BIT(1), 0 },
+	END_OF_MOVES
+};
+
+static const struct move power_shared_prelude[] = {
 	{ MV_TAKE_ON, 0, 0, 0 },
 	REGISTERED(0, 2, ROUTE_ANY),
 	REGISTERED(0, 3, ROUTE_ANY),
 	END_OF_MOVES
 };
-static const struct pattern power_moves[] = {
+static const struct pattern power_shared_moves[] = {
 	HANDLING,
 	MASKING,
-	{ MV_CPU_ON,     ALL, ALL, 0 },
-	{ MV_CPU_OFF,    ALL, 0, 0 },
-	{ MV_STANDBY,    ALL, 0, 0 },
-	{ MV_POWERDOWN,  ALL, 0, 0 },
-	{ MV_TAKE_ON,    ALL, 0, 0 },
-	{ MV_WAKE,       ALL, 0, 0 },
-	{ MV_REGISTER,   ALL, BIT(0) | BIT(1), ANY },
-	{ MV_ENABLE,     ALL, BIT(0) | BIT(1), 0 },
-	{ MV_SIGNAL,     ALL, ALL, 0 },
-	{ MV_TRIGGER,    ALL, BIT(1), 0 },
-	{ MV_TRIGGER,    BIT(0), BIT(2) | BIT(3), 0 },
+	POWER,
+	{ MV_REGISTER,   BIT(0), BIT(1), ANY },
+	{ MV_ENABLE,     BIT(0), BIT(1), 0 },
+	{ MV_UNREGISTER, BIT(1), BIT(2), 0 },
+	{ MV_TRIGGER,    BIT(0), BIT(1) | BIT(2) | BIT(3), 0 },
 	END_OF_MOVES
 };
 
@@ -216,12 +229,7 @@ static const struct move power_routing_prelude[] = {
 static const struct pattern power_routing_moves[] = {
 	HANDLING,
 	MASKING,
-	{ MV_CPU_ON,     ALL, ALL, 0 },
-	{ MV_CPU_OFF,    ALL, 0, 0 },
-	{ MV_STANDBY,    ALL, 0, 0 },
-	{ MV_POWERDOWN,  ALL, 0, 0 },
-	{ MV_TAKE_ON,    ALL, 0, 0 },
-	{ MV_WAKE,       ALL, 0, 0 },
+	POWER,
 	{ MV_REGISTER,   BIT(0), BIT(1), ROUTES },
 	{ MV_ROUTING,    BIT(0), BIT(1), ROUTES },
 	{ MV_ENABLE,     BIT(0), BIT(1), 0 },
@@ -275,14 +283,20 @@ const struct config configs[] = {
 		.prelude = bind_shared_prelude, .moves = bind_shared_moves,
 	},
 	{
-		.name = "power",
-		.what = "CPU_ON, CPU_OFF, CPU_SUSPEND with private and shared RM_ANY events",
+		.name = "power-private",
+		.what = "CPU_ON, CPU_OFF, CPU_SUSPEND with event 0 and a private critical event",
+		.events = { PRIVATE_CRITICAL }, .nevents = 1,
+		.prelude = from_reset, .moves = power_private_moves,
+	},
+	{
+		.name = "power-shared",
+		.what = "the same with shared RM_ANY events and a private one",
 		.events = { PRIVATE_NORMAL, SHARED_NORMAL, SHARED_CRITICAL }, .nevents = 3,
-		.prelude = power_prelude, .moves = power_moves,
+		.prelude = power_shared_prelude, .moves = power_shared_moves,
 	},
 	{
 		.name = "power-routing",
-		.what = "the same with RM_PE and a bound level interrupt",
+		.what = "the same with RM_PE and a bound level-triggered interrupt",
 		.events = { SHARED_NORMAL, SHARED_CRITICAL }, .nevents = 2,
 		.shared_slots = 1,
 		.irqs = { { 40, true, true } }, .nirqs = 1,

@@ -394,13 +394,14 @@ static void check_depth(struct world *w, const struct state *before, struct move
 
 /* ---- steps: pending events ---- */
 
-static bool gives_up(const struct world *w, const struct state *before, struct move m,
-		     const struct outcome *out, unsigned e, unsigned i)
+/* UNREGISTER discards what is pending, also when it is repeated while the handler still runs. */
+static bool gives_up(const struct world *w, struct move m, const struct outcome *out, unsigned e,
+		     unsigned i)
 {
 	switch (m.kind) {
 	case MV_UNREGISTER:
 		return m.obj == e && (event_is_shared(w, e) || m.pe == i) &&
-		       (out->ret == SDEI_SUCCESS || (handler_before(w, before, e, i)->state & REG));
+		       out->ret != SDEI_DENIED;
 	case MV_PRIVATE_RESET:
 		return !event_is_shared(w, e) && m.pe == i;
 	case MV_SHARED_RESET:
@@ -442,7 +443,7 @@ static void check_pending(struct world *w, const struct state *before, struct mo
 	bool want = handler_before(w, before, e, i)->pending;
 	bool have = handler_of(w, e, i)->pending;
 
-	if (entered(w, before, e, i) || gives_up(w, before, m, out, e, i))
+	if (entered(w, before, e, i) || gives_up(w, m, out, e, i))
 		want = false;
 	else if (is_target(w, before, m, e, i))
 		want = true;
@@ -452,6 +453,16 @@ static void check_pending(struct world *w, const struct state *before, struct mo
 }
 
 /* ---- steps: calls ---- */
+
+/* Of whom an event is asked that is not pending any more, since its line is down, means nothing. */
+static void pack_without_asked(struct world *w, struct packed *p)
+{
+	for (unsigned e = 0; e < w->sdei.nevents; e++)
+		for (unsigned i = 0; i < NPE; i++)
+			if (!is_pending(w, e, i))
+				w->sdei.handler[handler_index(w, e, i)].asked = SDEI_NO_PE;
+	pack(w, p);
+}
 
 /* A call that is refused has changed nothing; resets and UNREGISTER do what they can. */
 static void check_refused(struct world *w, const struct state *before, struct move m,
@@ -463,12 +474,12 @@ static void check_refused(struct world *w, const struct state *before, struct mo
 	if (w->fail[0] || !out->called || out->result != FW_RETURN || out->ret >= 0 ||
 	    m.kind == MV_PRIVATE_RESET || m.kind == MV_SHARED_RESET || out->ret == SDEI_PENDING)
 		return;
-	pack(w, &now);
+	world_save(w, &after);
+	pack_without_asked(w, &now);
 	if (w->fail[0])
 		return;
-	world_save(w, &after);
 	world_load(w, before);
-	pack(w, &was);
+	pack_without_asked(w, &was);
 	world_load(w, &after);
 	if (memcmp(&now, &was, sizeof(now)))
 		world_fail(w, "a call that was refused changed something");

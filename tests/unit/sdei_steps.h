@@ -604,8 +604,9 @@ static inline void step_print(FILE *out, const struct step *step)
 	if (step->kind == STEP_CALL)
 		print_call(out, step, choice->nargs);
 	if (step->kind == STEP_EVALUATE && step->arg[0] != LOOK)
-		fprintf(out, "%s", step->arg[0] == LOOK_IF_WANTED ? " if sdei_wants() says so" :
-								    ", VBAR_EL1 withheld");
+		fprintf(out, "%s",
+			step->arg[0] == LOOK_IF_WANTED ? " if sdei_wants() says so"
+						       : ", VBAR_EL1 withheld");
 	if (step->kind == STEP_RUN)
 		fprintf(out, " (seed 0x%" PRIx64 ")", step->arg[0]);
 }
