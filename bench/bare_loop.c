@@ -68,10 +68,11 @@ static const struct work signal_call = {
 	.set = XS(4) | 1u << PC | 1u << PSTATE,
 };
 
-/* EVENT_COMPLETE: its argument, and the interrupted context back. */
+/* EVENT_COMPLETE: its argument, and the interrupted context back, but for x1: that is 0 in the
+ * interrupted context, the event's number, and 0 now, the status. */
 static const struct work complete_call = {
 	.get = 1u << 1,
-	.set = XS(18) | 1u << PC | 1u << PSTATE,
+	.set = (XS(18) & ~(1u << 1)) | 1u << PC | 1u << PSTATE,
 };
 
 static const struct work version_call = { .set = 1 };

@@ -155,50 +155,67 @@ sdei_guest() {
 	shift
 	rasvm_options=$*
 	launch "timeout -s KILL $BENCH_LIMIT" rasvm "$tools/sdei_guest.flat" 2 64 '' "$params" \
-		</dev/null >"$LAB/tmp/values" 2>"$LAB/tmp/err" ||
+		</dev/null >"$LAB/tmp/out" 2>"$LAB/tmp/err" ||
 		echo "bench: note the SDEI guest ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
 	rasvm_options=
-	tr -d '\r' <"$LAB/tmp/values" | grep '^bench: ' | sed 's/^bench:/bench: note the SDEI guest:/'
+	tr -d '\r' <"$LAB/tmp/out" >"$LAB/tmp/values"
+	sed -n 's/^bench: /bench: note the SDEI guest: /p' "$LAB/tmp/values"
+}
+
+report_sdei() {
+	sed -n '/sdei_signals/d; s/^value \([a-z0-9_]* [0-9]*\)$/bench: rasvm \1/p' "$LAB/tmp/values"
+}
+
+# measure_floor KIND MEASURE CALLS: what bare_loop needs for the same, times the calls in one
+measure_floor() {
+	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" "$1" "$tools/floor.img" >"$LAB/tmp/values"
+	awk -v measure="$2" -v calls="$3" \
+		'$1 == "psci_ns" { print "bench: bare", measure, calls * $2 }' "$LAB/tmp/values"
 }
 
 measure_sdei() {
-	sdei_guest ''
-	tr -d '\r' <"$LAB/tmp/values" | grep -v '^value sdei_signals' |
-		sed -n 's/^value \([a-z0-9_]* [0-9]*\)$/bench: rasvm \1/p'
-	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" entry "$tools/probe.img" \
-		>"$LAB/tmp/values"
-	report bare sdei_self psci_ns
-	# Half of a round trip's calls are the SIGNAL, half the COMPLETE.
-	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" round_trip "$tools/probe.img" \
-		>"$LAB/tmp/values"
-	awk '$1 == "psci_ns" { print "bench: bare sdei_trip", 2 * $2 }' "$LAB/tmp/values"
+	for _ in 1 2; do
+		sdei_guest 'samples=0'
+		report_sdei
+		measure_floor entry sdei_self 1
+		measure_floor round_trip sdei_trip 2
+	done
+	sdei_guest 'batches=0'
+	report_sdei
 }
 
 # Registers that KVM is asked for, for one SIGNAL to self and its COMPLETE.
 measure_sdei_registers() {
-	sdei_guest 'batches=20 samples=0' --stats
-	signals=$(sed -n 's/^value sdei_signals \([0-9]*\).*/\1/p' "$LAB/tmp/values")
+	sdei_guest 'samples=0' --stats
+	signals=$(sed -n 's/^value sdei_signals //p' "$LAB/tmp/values")
 	for what in reads writes; do
 		n=$(sed -n "s/^cpu 0: .*reg-$what \([0-9]*\).*/\1/p" "$LAB/tmp/err")
-		if [ "${signals:-0}" -gt 0 ] && [ -n "$n" ]; then
-			echo "bench: rasvm sdei_$what $(((n + signals / 2) / signals))"
-			echo "bench: note reg-$what: $n for $signals signals"
-		fi
+		[ "${signals:-0}" -gt 0 ] && [ -n "$n" ] || continue
+		echo "bench: rasvm sdei_$what $(((n + signals / 2) / signals))"
+		echo "bench: note reg-$what: $n for $signals signals"
 	done
-	sed -n 's/^cpu 0: /bench: note SDEI guest, cpu 0: /p' "$LAB/tmp/err"
 }
 
-# measure_steps SUFFIX [OPTION]...: instructions for one exit
+# measure_steps SUFFIX IMAGE PARAMS [OPTION]...: instructions for one exit
 measure_steps() {
 	suffix=$1
-	shift
+	image=$2
+	params=$3
+	shift 3
 	rasvm_options=$*
-	launch "timeout -s KILL $BENCH_LIMIT $tools/stepcount -o $LAB/tmp/values" rasvm "$tools/steps.img" \
-		1 64 '' '' </dev/null >/dev/null 2>"$LAB/tmp/err" ||
+	launch "timeout -s KILL $BENCH_LIMIT $tools/stepcount -o $LAB/tmp/values" rasvm "$tools/$image" \
+		1 64 '' "$params" </dev/null >/dev/null 2>"$LAB/tmp/err" ||
 		echo "bench: note stepcount ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
 	rasvm_options=
 	sed -n "s/^\(steps_[a-z_]*\) \([0-9]*\)$/bench: rasvm \1$suffix \2/p
 		s/^# /bench: note${*:+ $*} /p" "$LAB/tmp/values"
+}
+
+measure_sdei_untimed() {
+	measure_sdei_registers
+	measure_steps '' sdei_guest.flat 'samples=0 batches=1' | grep -v steps_mmio
+	measure_steps _no_sdei steps.img '' --no-sdei
+	measure_steps '' steps.img ''
 }
 
 vmms=
@@ -240,9 +257,5 @@ while [ "$round" -le "$BENCH_ROUNDS" ]; do
 done
 echo 'bench: memory, system calls, registers and instructions, untimed'
 if [ "$with_boot" = 1 ]; then measure_untimed; fi
-if [ "$with_sdei" = 1 ]; then
-	measure_sdei_registers
-	measure_steps _no_sdei --no-sdei
-	measure_steps ''
-fi
+if [ "$with_sdei" = 1 ]; then measure_sdei_untimed; fi
 echo 'lab: end 0 0 0 0'

@@ -67,7 +67,7 @@ make_overlay() {
 	if [ "$BENCH_ONLY" = sdei ]; then peer=0; fi
 	LAB_PEER=$peer LAB_NAME=bench sh "$LAB_SRC/overlay.sh" "$overlay"
 	mkdir -p "$overlay/lab/bench"
-	for file in stopwatch syscount stepcount bare_loop probe.img start.img stay.img steps.img \
+	for file in stopwatch syscount stepcount bare_loop probe.img start.img stay.img floor.img steps.img \
 		sdei_guest.flat guest.cpio; do
 		cp "$out/$file" "$overlay/lab/bench/"
 	done

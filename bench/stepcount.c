@@ -2,16 +2,20 @@
  * Counts the instructions that a VMM's vCPU thread executes in user space for one exit, from KVM_RUN's
  * return to its next KVM_RUN, by single-stepping it (ptrace(2)):
  *   stepcount [-n EXITS] [-o FILE] COMMAND...
- * FILE (default: standard error) gets lines "NAME COUNT": the median over the first EXITS (50) exits
- * of each kind, and a remark with the spread. Kinds: steps_psci (PSCI_VERSION), steps_mmio_read,
- * steps_mmio_write; a system call counts as one instruction.
+ * FILE (default: standard error) gets lines "NAME COUNT": the median over the first EXITS (5) exits
+ * of each kind, and a remark with the spread. Kinds: steps_psci (PSCI_VERSION), steps_signal and
+ * steps_complete (SDEI_EVENT_SIGNAL, SDEI_EVENT_COMPLETE), steps_mmio_read, steps_mmio_write. A system
+ * call counts as one instruction.
  *
- * The processor needs LSE atomics: a load-exclusive, store-exclusive loop never ends when stepped.
+ * Two kinds of loop would never end when stepped. The vDSO's clock starts over when a timer tick comes
+ * in between, so the VMM gets no vDSO and reads the clock by system calls. An exclusive load and store
+ * fail when an exception comes in between, so the processor needs LSE atomics.
  */
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,15 +29,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_THREADS     128
-#define MAX_EXITS       1000
-#define STUCK_STEPS     1000000u
-#define INSN_SVC        0xd4000001u
-#define SYSCALL_STOP    (SIGTRAP | 0x80)
-#define FN_PSCI_VERSION 0x84000000u
+#define MAX_THREADS  128
+#define MAX_EXITS    1000
+#define STUCK_STEPS  1000000u
+#define INSN_SVC     0xd4000001u
+#define SYSCALL_STOP (SIGTRAP | 0x80)
 
+#define NR_KINDS 5
+
+/* The exits of one kind: by reason, and which call, or whether a write. */
 struct kind {
 	const char *name;
+	uint32_t reason, fid;
+	bool is_write;
 	unsigned n;
 	uint32_t steps[MAX_EXITS], calls[MAX_EXITS];
 };
@@ -50,10 +58,9 @@ struct counter {
 	unsigned wanted; /* exits of each kind */
 	pid_t pid;
 	uint64_t run_address; /* of struct kvm_run in the VMM; 0: not known yet */
-	struct kind kind[3];
+	struct kind kind[NR_KINDS];
 	struct thread thread[MAX_THREADS];
 };
-enum { KIND_PSCI, KIND_MMIO_READ, KIND_MMIO_WRITE };
 
 static struct thread *thread_of(struct counter *c, pid_t tid)
 {
@@ -83,6 +90,33 @@ static bool get_regs(pid_t tid, struct user_regs_struct *regs)
 	return ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &v) == 0;
 }
 
+static uint64_t peek_word(pid_t pid, uint64_t at)
+{
+	uint64_t word = 0;
+
+	if (!peek(pid, at, &word, sizeof(word))) {
+		fprintf(stderr, "stepcount: cannot read the stack of process %d\n", pid);
+		exit(1);
+	}
+	return word;
+}
+
+/* Just after exec: the stack holds argc, argv, 0, environment, 0, pairs of the auxiliary vector. */
+static void hide_vdso(pid_t pid)
+{
+	struct user_regs_struct regs;
+	uint64_t at;
+
+	if (!get_regs(pid, &regs))
+		return;
+	at = regs.sp + 8 * (peek_word(pid, regs.sp) + 2);
+	while (peek_word(pid, at))
+		at += 8;
+	for (at += 8; peek_word(pid, at) != AT_NULL; at += 16)
+		if (peek_word(pid, at) == AT_SYSINFO_EHDR)
+			ptrace(PTRACE_POKEDATA, pid, (void *)(uintptr_t)at, (void *)AT_IGNORE);
+}
+
 /* The only vCPU's run structure is the only mapping of a vCPU. */
 static uint64_t find_run(pid_t pid)
 {
@@ -100,20 +134,26 @@ static uint64_t find_run(pid_t pid)
 	return from;
 }
 
+static bool is_of_kind(const struct kind *k, const struct kvm_run *run)
+{
+	if (k->reason != run->exit_reason)
+		return false;
+	return k->fid ? k->fid == run->hypercall.nr : k->is_write == run->mmio.is_write;
+}
+
+/* NULL: nobody counts it. */
 static struct kind *kind_of_exit(struct counter *c)
 {
 	struct kvm_run run;
-	struct kind *kind = NULL;
 
 	if (!c->run_address)
 		c->run_address = find_run(c->pid);
 	if (!peek(c->pid, c->run_address, &run, sizeof(run)))
 		return NULL;
-	if (run.exit_reason == KVM_EXIT_HYPERCALL && run.hypercall.nr == FN_PSCI_VERSION)
-		kind = &c->kind[KIND_PSCI];
-	else if (run.exit_reason == KVM_EXIT_MMIO)
-		kind = &c->kind[run.mmio.is_write ? KIND_MMIO_WRITE : KIND_MMIO_READ];
-	return kind && kind->n < c->wanted ? kind : NULL;
+	for (struct kind *k = c->kind; k < c->kind + NR_KINDS; k++)
+		if (is_of_kind(k, &run))
+			return k->n < c->wanted ? k : NULL;
+	return NULL;
 }
 
 static bool is_kvm_run(const struct user_regs_struct *regs)
@@ -174,6 +214,8 @@ static int take_stop(struct counter *c, struct thread *t, int status)
 {
 	int sig = WSTOPSIG(status);
 
+	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+		hide_vdso(t->tid);
 	if (sig == SYSCALL_STOP)
 		take_call(c, t);
 	else if (status >> 16 || (sig == SIGTRAP && !t->kind) || sig == SIGSTOP)
@@ -223,9 +265,20 @@ static void print_kind(struct kind *k, FILE *out)
 		k->n, k->steps[0], k->steps[k->n - 1], k->calls[0], k->calls[k->n - 1]);
 }
 
+/* All on one processor: a step is two switches between tracer and traced. */
+static void stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static pid_t start(char **argv)
 {
-	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+		       PTRACE_O_EXITKILL;
 	pid_t pid = fork();
 	int status;
 
@@ -246,10 +299,16 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
 	static struct counter c = {
-		.wanted = 50,
-		.kind = { { .name = "steps_psci" },
-			  { .name = "steps_mmio_read" },
-			  { .name = "steps_mmio_write" } },
+		.wanted = 5,
+		.kind = {
+			/* clang-format off */
+			{ .name = "steps_psci",       .reason = KVM_EXIT_HYPERCALL, .fid = 0x84000000 },
+			{ .name = "steps_signal",     .reason = KVM_EXIT_HYPERCALL, .fid = 0xc400002f },
+			{ .name = "steps_complete",   .reason = KVM_EXIT_HYPERCALL, .fid = 0xc4000025 },
+			{ .name = "steps_mmio_read",  .reason = KVM_EXIT_MMIO },
+			{ .name = "steps_mmio_write", .reason = KVM_EXIT_MMIO, .is_write = true },
+			/* clang-format on */
+		},
 	};
 	const char *path = NULL;
 	FILE *out;
@@ -268,13 +327,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: stepcount [-n EXITS] [-o FILE] COMMAND...\n");
 		return 2;
 	}
+	stay_here();
 	c.pid = start(argv + optind);
 	if (c.pid < 0) {
 		perror("stepcount: ptrace");
 		return 1;
 	}
 	result = trace(&c);
-	for (unsigned i = 0; i < sizeof(c.kind) / sizeof(c.kind[0]); i++)
+	for (unsigned i = 0; i < NR_KINDS; i++)
 		print_kind(&c.kind[i], out);
 	fclose(out);
 	return result;

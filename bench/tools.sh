@@ -28,6 +28,7 @@ compile stepcount
 compile bare_loop
 compile guest_init
 payload probe -DCALLS=100 -DBATCHES=50
+payload floor -DCALLS=20 -DBATCHES=100
 payload steps -DCALLS=100 -DBATCHES=1
 payload start -DCALLS=1 -DBATCHES=1
 payload stay -DCALLS=1 -DBATCHES=1 -DSTAY_S=3

@@ -26,13 +26,17 @@ GUEST_SDEI_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/sdei/*.c $(GUEST_TOP)/g
 GUEST_SDEI_OBJ := $(patsubst %,$(GUEST_DIR)/sdei/%.o,$(GUEST_SDEI_SRC))
 
 .PHONY: guest
-guest: $(GUEST_DIR)/psci.flat $(GUEST_DIR)/sdei.flat
+guest: $(GUEST_DIR)/psci.flat $(GUEST_DIR)/step.flat $(GUEST_DIR)/sdei.flat
 
 $(GUEST_DIR)/psci.elf: $(GUEST_PSCI_OBJ)
 $(GUEST_DIR)/sdei.elf: $(GUEST_SDEI_OBJ)
 $(GUEST_DIR)/%.elf: $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP)/guest/rules.mk
 	@printf '  %-7s %s\n' LD $@
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^)
+
+$(GUEST_DIR)/step.elf: $(GUEST_DIR)/step/step.S.o
+	@printf '  %-7s %s\n' LD $@
+	$(Q)$(GUEST_CC) -nostdlib -static -Wl,--build-id=none -Wl,-Ttext=0 -Wl,-e,start -o $@ $^
 
 # .bss becomes part of the file: a loader that knows only its size must not reuse that memory.
 $(GUEST_DIR)/%.flat: $(GUEST_DIR)/%.elf

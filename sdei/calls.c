@@ -114,7 +114,7 @@ static bool entry_point_valid(uint64_t ep, uint64_t flags)
 	return ep % EP_ALIGN == 0 && (ep || flags & FLAG_RELATIVE);
 }
 
-/* A routing mode with its affinity: which PE, or SDEI_NO_PE for any. False: there is no such PE. */
+/* A routing mode with its affinity: which PE, or SDEI_NO_PE for any. False: there is no such mode or PE. */
 static bool parse_routing(const struct sdei *sdei, uint64_t mode, uint64_t affinity,
 			  uint16_t *target)
 {
@@ -241,7 +241,7 @@ enum fw_result sdei_call_routing_set(struct fw_locked locked, void *self, struct
 	uint16_t target;
 
 	(void)locked;
-	if (!event || event->def.type == SDEI_PRIVATE || mode > ROUTING_PE ||
+	if (!event || event->def.type == SDEI_PRIVATE ||
 	    !parse_routing(sdei, mode, call->arg[2], &target))
 		return sdei_return(call, SDEI_INVALID_PARAMETERS);
 	handler = sdei_handler_of(sdei, event, call->pe);

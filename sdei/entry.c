@@ -34,15 +34,14 @@
 /* Bits that an exception sets, each on PEs with a feature and with a bit of SCTLR_EL1 at one value;
  * those not here and not kept become 0. */
 static const struct {
-	uint64_t pstate;
+	uint64_t pstate, sctlr;
 	uint32_t feature;
-	uint64_t sctlr;
 	bool when; /* set if the SCTLR_EL1 bit is this */
 } exception_sets[] = {
-	{ PSTATE_PAN, SDEI_PE_PAN, SCTLR_SPAN, false },
-	{ PSTATE_SSBS, SDEI_PE_SSBS, SCTLR_DSSBS, true },
-	{ PSTATE_TCO, SDEI_PE_MTE2, 0, false },
-	{ PSTATE_ALLINT, SDEI_PE_NMI, SCTLR_SPINTMASK, false },
+	{ PSTATE_PAN, SCTLR_SPAN, SDEI_PE_PAN, false },
+	{ PSTATE_SSBS, SCTLR_DSSBS, SDEI_PE_SSBS, true },
+	{ PSTATE_TCO, 0, SDEI_PE_MTE2, false },
+	{ PSTATE_ALLINT, SCTLR_SPINTMASK, SDEI_PE_NMI, false },
 };
 
 uint64_t sdei_entry_pstate(uint64_t interrupted, const struct sdei_sysregs *sys)

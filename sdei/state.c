@@ -41,10 +41,10 @@ static const struct sdei_step steps[SDEI_NR_STATES][SDEI_NR_OPS] = {
 /* clang-format on */
 
 static const char *const hold_names[] = {
-	[SDEI_HOLD_NOT] = "not held",       [SDEI_HOLD_UNREGISTERED] = "unregistered",
-	[SDEI_HOLD_DISABLED] = "disabled",  [SDEI_HOLD_RUNNING] = "running",
-	[SDEI_HOLD_OFF] = "PE off",         [SDEI_HOLD_MASKED] = "PE masked",
-	[SDEI_HOLD_BUSY] = "PE in handler", [SDEI_HOLD_NO_PE] = "no PE can take it",
+	[SDEI_HOLD_NOT] = "not held",      [SDEI_HOLD_UNREGISTERED] = "unregistered",
+	[SDEI_HOLD_DISABLED] = "disabled", [SDEI_HOLD_RUNNING] = "running",
+	[SDEI_HOLD_OFF] = "off",           [SDEI_HOLD_MASKED] = "masked",
+	[SDEI_HOLD_BUSY] = "busy",         [SDEI_HOLD_NO_PE] = "no_pe",
 };
 
 static const struct {

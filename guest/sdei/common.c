@@ -145,6 +145,28 @@ static void check_entry(struct sdei_cpu *s, const struct sdei_entry *e)
 		s->wrong_nesting++;
 }
 
+/* Returning would hang the CPU, beyond the reach of time limits: end the test, or this CPU. */
+static _Noreturn void cannot_go_on(const char *why, int64_t value)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->index == 0) {
+		print("# %s: %ld\n", why, value);
+		run_abort(why);
+	}
+	cpu->crash.seen = true;
+	cpu->crash.vector = (uint64_t)value;
+	barrier_full();
+	psci_cpu_off();
+	for (;;)
+		asm volatile("wfi");
+}
+
+void sdei_leave_refused(int64_t error)
+{
+	cannot_go_on("the call that ends a handler returned", error);
+}
+
 void sdei_dispatch(struct sdei_entry *e)
 {
 	struct sdei_cpu *s = this_sdei();
@@ -172,28 +194,13 @@ void sdei_resumed(struct sdei_regs *regs)
 {
 	struct sdei_cpu *s = this_sdei();
 
+	if (regs->elr == (uint64_t)sdei_resume_point)
+		cannot_go_on("ELR_EL1 at the resume address leads there again", (int64_t)regs->elr);
 	s->resumed = *regs;
 	log_add(s, LOG_RESUMED);
 	shared_write(&s->resumes, s->resumes + 1);
 	if (resumed_behaviour)
 		resumed_behaviour(regs);
-}
-
-/* The handler could not be left: nothing sensible can go on here. */
-void sdei_leave_refused(int64_t error)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (cpu->index == 0) {
-		print("# the call that ends a handler returned %ld\n", error);
-		run_abort("handler could not end");
-	}
-	cpu->crash.seen = true;
-	cpu->crash.vector = (uint64_t)error;
-	barrier_full();
-	psci_cpu_off();
-	for (;;)
-		asm volatile("wfi");
 }
 
 void set_handler(enum slot slot, handler_fn *fn)

@@ -7,7 +7,7 @@
 #define SPSR_MODE     UINT64_C(0x1f)
 #define SPSR_EL0T     UINT64_C(0)
 #define SPSR_EL1H     UINT64_C(5)
-#define SPSR_BTYPE_IL (UINT64_C(3) << 10 | UINT64_C(1) << 20)
+#define SPSR_IL       (UINT64_C(1) << 20)
 #define SPSR_SS       (UINT64_C(1) << 21)
 
 #define SCTLR_SPAN      (UINT64_C(1) << 23)
@@ -67,7 +67,7 @@ static void l01(struct run *t)
 		expect_hex(t, insn_before(r->x[2]), call_insn(), "instruction before x2");
 		expect_hex(t, r->x[3] & (SPSR_MODE | DAIF_ALL), sysreg_read(daif) | SPSR_EL1H,
 			   "x3, the interrupted PSTATE: DAIF and mode");
-		expect_hex(t, r->x[3] & (SPSR_BTYPE_IL | SPSR_SS), 0, "x3: SS, IL, BTYPE");
+		expect_hex(t, r->x[3] & (SPSR_IL | SPSR_SS), 0, "x3: SS, IL");
 		for (unsigned i = 4; i < CONTEXT_NR; i++)
 			expect_hex(t, r->x[i], PATTERN(i), "x%u at entry", i);
 		sdei_unregister(0);

@@ -9,7 +9,7 @@ void guest_start(const void *dtb, uint64_t boot_el, uint64_t sctlr);
 static const struct test_group *const groups[] = {
 	&group_identity, &group_register, &group_info,   &group_signal,    &group_entry,
 	&group_complete, &group_mask,     &group_shared, &group_bind,      &group_reset,
-	&group_power,    &group_kvm,      &group_storm,  &group_registers,
+	&group_power,    &group_kvm,      &group_storm,  &group_registers, &group_operator,
 };
 
 static void apply_bootargs(void)
@@ -64,14 +64,7 @@ void guest_start(const void *dtb, uint64_t boot_el, uint64_t sctlr)
 	sdei_discover();
 	describe_machine();
 	tap_set_cleanup(sdei_cleanup);
-	if (can_run()) {
-		static const struct test_group *present[ARRAY_LEN(groups)];
-		unsigned n = 0;
-
-		for (unsigned i = 0; i < ARRAY_LEN(groups); i++)
-			if (groups[i])
-				present[n++] = groups[i];
-		tap_run(present, n);
-	}
+	if (can_run())
+		tap_run(groups, ARRAY_LEN(groups));
 	psci_system_off();
 }

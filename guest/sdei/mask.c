@@ -151,8 +151,15 @@ static void n05(struct run *t)
 /* N06: the outer handler makes the call that lets the critical event in, with all registers watched,
  * then asks for its own interrupted registers. */
 static struct smccc_canary outer_canary;
-static uint64_t outer_context[18];
+static uint64_t outer_context[18], inner_context[18];
 static uint64_t outer_state[2][4];
+
+static void read_inner_context(struct sdei_entry *entry)
+{
+	(void)entry;
+	for (unsigned i = 0; i < 18; i++)
+		inner_context[i] = (uint64_t)sdei_context(i);
+}
 
 static void read_state(uint64_t state[4])
 {
@@ -208,12 +215,13 @@ static void n06(struct run *t)
 	if (need_trigger(t))
 		return;
 	for (unsigned i = 3; i < 18; i++)
-		regs.x[i] = 0x1111000000000000 * i + i;
+		regs.x[i] = UINT64_C(0x0101010101010101) * i;
 	fill_canary(&outer_canary, 5);
 	outer_canary.x_in[0] = VENDOR_FID_SDEI_TRIGGER;
 	outer_canary.x_in[1] = suite.event[PC];
 	outer_canary.x_in[2] = this_cpu()->mpidr;
 	set_handler(E0, watch_inner);
+	set_handler(PC, read_inner_context);
 	if (!register_enable(t, E0, 0) || !register_enable(t, PC, 0))
 		return;
 	sdei_pe_unmask();
@@ -227,11 +235,14 @@ static void n06(struct run *t)
 	expect_hex(t, this_sdei()->last[PC].daif, DAIF_ALL, "inner handler: DAIF");
 	expect_hex(t, this_sdei()->last[PC].x[3] & 0x3cf, 0x3c5,
 		   "inner handler: x3, PSTATE of the outer one: DAIF and mode");
+	expect_hex(t, inner_context[0], SDEI_SUCCESS, "CONTEXT(0) in the inner handler");
+	for (unsigned i = 1; i < 18; i++)
+		expect_hex(t, inner_context[i], outer_canary.x_in[i],
+			   "CONTEXT(%u) in the inner handler: of the outer one", i);
 	expect_hex(t, outer_context[0], SDEI_SUCCESS, "CONTEXT(0) in the outer handler");
-	for (unsigned i = 1; i < 18; i++) {
-		expect_hex(t, outer_context[i], i == 1 ? 0 : regs.x[i],
+	for (unsigned i = 1; i < 18; i++)
+		expect_hex(t, outer_context[i], regs.x[i],
 			   "CONTEXT(%u) in the outer handler after the inner one", i);
-	}
 }
 
 static void unregister_self(struct sdei_entry *entry)

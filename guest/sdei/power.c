@@ -1,7 +1,7 @@
 /* Group R: SDEI and the power states of CPUs and machine (Arm DEN0054C 5.5, 6.6; DEN0022F.b). */
 #include "guest/sdei/suite.h"
 
-#define ASLEEP_US      50000 /* after that a CPU that is about to suspend has */
+#define ASLEEP_US      50000  /* after that a CPU that is about to suspend has */
 #define FALLBACK_US    400000 /* a timer ends a suspend that no event ends */
 #define WAKE_ROUNDS    100
 #define RASVM_STANDBY  0x00000000u /* original format, if the device tree lists no state */
@@ -720,7 +720,8 @@ static const struct test tests[] = {
 	{ "R04", "PSCI calls in a handler", r04, 0, 2, false },
 	{ "R04-suspend", "suspend calls in a handler are DENIED", r04_suspend, 0, 0, false },
 	{ "R06", "CPU_OFF and CPU_FREEZE in a handler complete it", r06, 60, 2, false },
-	{ "R06-nested", "CPU_OFF in a critical handler over a normal one", r06_nested, 0, 2, false },
+	{ "R06-nested", "CPU_OFF in a critical handler over a normal one", r06_nested, 0, 2,
+	  false },
 	{ "R07-off", "SYSTEM_OFF in a handler", r07_off, 0, 0, true },
 	{ "R07-reset", "SYSTEM_RESET in a handler", r07_reset, 0, 0, true },
 	{ "R07-warm", "SYSTEM_RESET2 in a handler: SDEI as at boot", r07_warm, 0, 0, true },

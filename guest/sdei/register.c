@@ -358,6 +358,9 @@ static void matrix_handler(struct sdei_entry *entry)
 		return;
 	}
 	matrix.result = do_op(slot, matrix.op);
+	/* A line's event comes at its own time: the interrupted x0 may be anything but an error. */
+	if (matrix.op == OP_CONTEXT && is_bound(slot) && matrix.result != SDEI_DENIED)
+		matrix.result = SDEI_SUCCESS;
 	matrix.after = sdei_status(event_of(slot));
 }
 

@@ -26,7 +26,6 @@
 	.set	CHECK_CURRENT_EL, 36
 	.set	CHECK_SPSEL, 37
 	.set	CHECK_LOAD, 64			/* + n: destination of a device load */
-	.set	CHECK_LOAD_SIGNED, 96		/* + n */
 	.set	CHECK_Q_LOW, 128		/* + n */
 	.set	CHECK_Q_HIGH, 160		/* + n */
 
@@ -114,14 +113,12 @@
 	check	\mode, x0, CHECK_SPSEL
 	.endm
 
-	/* A device load into \n, from the address in x1; the register gets its pattern back. */
+	/* A device load into \n, from the address in x1; the register gets its pattern back. Not one
+	 * with sign extension: QEMU 7.2, emulating the host, does not report that to KVM. */
 	.macro	check_load, mode, n
 	ldrb	w\n, [x1]
 	eor	x\n, x\n, #SCRATCH_PATTERN
 	check	\mode, x\n, (CHECK_LOAD + \n)
-	ldrsb	x\n, [x1]
-	eor	x\n, x\n, #~1		/* SCRATCH_PATTERN, its sign extended */
-	check	\mode, x\n, (CHECK_LOAD_SIGNED + \n)
 	x_pattern orr, x\n, xzr, \n
 	.endm
 

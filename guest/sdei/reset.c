@@ -74,7 +74,8 @@ static void handler_private_reset(struct sdei_entry *entry)
 	s->word[5] = (uint64_t)sdei_context(0);
 }
 
-static void expect_words(struct run *t, const char *const *what, const int64_t *expected, unsigned n)
+static void expect_words(struct run *t, const char *const *what, const int64_t *expected,
+			 unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		expect_eq(t, (int64_t)this_sdei()->word[i], expected[i], "%s", what[i]);
@@ -83,8 +84,7 @@ static void expect_words(struct run *t, const char *const *what, const int64_t *
 static void q02(struct run *t)
 {
 	static const char *const what[] = { "PRIVATE_RESET in a private handler",
-					    "EVENT_STATUS of that event",
-					    "EVENT_STATUS of another",
+					    "EVENT_STATUS of that event", "EVENT_STATUS of another",
 					    "PRIVATE_RESET, again",
 					    "EVENT_STATUS of that event, again" };
 	static const int64_t expected[] = { SDEI_DENIED, SDEI_RUNNING, 0, SDEI_DENIED,
@@ -121,8 +121,8 @@ static void q02_shared(struct run *t)
 		return;
 	expect_eq(t, (int64_t)this_sdei()->word[0], SDEI_SUCCESS,
 		  "PRIVATE_RESET in a shared handler");
-	expect_eq(t, (int64_t)this_sdei()->word[1],
-		  SDEI_REGISTERED | SDEI_ENABLED | SDEI_RUNNING, "EVENT_STATUS(SN) afterwards");
+	expect_eq(t, (int64_t)this_sdei()->word[1], SDEI_REGISTERED | SDEI_ENABLED | SDEI_RUNNING,
+		  "EVENT_STATUS(SN) afterwards");
 	expect_eq(t, (int64_t)this_sdei()->word[2], 0, "EVENT_STATUS(PC) afterwards");
 	expect_status(t, SN, SDEI_REGISTERED | SDEI_ENABLED, "after the handler");
 }
@@ -260,8 +260,8 @@ static void q05_private(struct run *t)
 		return;
 	expect_eq(t, (int64_t)this_sdei()->word[0], SDEI_SUCCESS,
 		  "SHARED_RESET in a private handler");
-	expect_eq(t, (int64_t)this_sdei()->word[1],
-		  SDEI_REGISTERED | SDEI_ENABLED | SDEI_RUNNING, "EVENT_STATUS(event 0) afterwards");
+	expect_eq(t, (int64_t)this_sdei()->word[1], SDEI_REGISTERED | SDEI_ENABLED | SDEI_RUNNING,
+		  "EVENT_STATUS(event 0) afterwards");
 	expect_status(t, SN, 0, "after SHARED_RESET");
 	expect_status(t, SC, 0, "after SHARED_RESET");
 }
@@ -305,7 +305,7 @@ static void use_everything(struct run *t)
 	register_all(t, shared_slots, ARRAY_LEN(shared_slots));
 	if (suite.test_timer.base)
 		bind_test_lines(t);
-	for (unsigned round = 0; round < 20; round++)
+	for (unsigned round = 0; round < 1 + 40 / machine.ncpus; round++)
 		for (unsigned i = 0; i < machine.ncpus; i++)
 			for (enum slot slot = E0; slot < (suite.trigger ? NSTATIC : PN); slot++)
 				fire(slot, &machine.cpu[i]);

@@ -74,7 +74,7 @@ static void k02(struct run *t)
 
 static void k03(struct run *t)
 {
-	static const int64_t wide[] = { SDEI_SUCCESS, SDEI_INVALID_PARAMETERS };
+	static const int64_t wide[] = { SDEI_INVALID_PARAMETERS, SDEI_SUCCESS };
 	const uint64_t self = this_cpu()->mpidr;
 	const struct {
 		uint64_t event, mpidr;
@@ -99,7 +99,7 @@ static void k03(struct run *t)
 			  SDEI_INVALID_PARAMETERS, "SIGNAL(%s)", bad[i].what);
 	expect_eq(t, (int64_t)runs_on(0, PN), 0, "PN: handlers entered");
 	expect_eq(t, (int64_t)runs_on(0, E0), 0, "event 0: handlers entered");
-	/* The event is an int32: the upper half of its register says nothing. */
+	/* The event is an int32: firmware may look at the upper half of its register or not. */
 	expect_one_of(t, smccc(SDEI_FID_SIGNAL, UINT64_C(1) << 32, self, 0), wide, ARRAY_LEN(wide),
 		      "SIGNAL(event 0, upper half of x1 not zero)");
 }

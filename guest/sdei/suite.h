@@ -23,10 +23,10 @@
 #include "guest/lib/tap.h"
 #include "guest/lib/timer.h"
 
-extern __attribute__((weak)) const struct test_group group_identity, group_register, group_info,
-	group_signal, group_entry, group_complete, group_mask;
-extern __attribute__((weak)) const struct test_group group_shared, group_bind, group_reset,
-	group_power, group_kvm, group_storm, group_registers;
+extern const struct test_group group_identity, group_register, group_info, group_signal,
+	group_entry, group_complete, group_mask;
+extern const struct test_group group_shared, group_bind, group_reset, group_power, group_kvm,
+	group_storm, group_registers, group_operator;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -32,6 +32,7 @@ static void print_steps(const struct fuzz *f)
 {
 	struct source source = { .data = f->data, .size = f->size };
 
+	draw_focus(&source);
 	for (unsigned i = 0; i < f->steps; i++) {
 		struct step step = next_step(&source);
 
@@ -272,6 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	locked = fw_lock(&f.world.lock);
 	for (unsigned pe = 0; pe < NPE; pe++)
 		take_step(&f, locked, &(struct step){ .kind = STEP_ON, .pe = (uint8_t)pe });
+	draw_focus(&source);
 	while (source.size) {
 		struct step step = next_step(&source);
 

@@ -50,7 +50,7 @@
 		MV_UNMASK, ALL, 0, 0                                                               \
 	}
 #define HANDLING                                                                                   \
-	{ MV_EVALUATE, ALL, 0, 0 },                                                                \
+	{ MV_LOOK, ALL, 0, 0 }, { MV_ENTER, ALL, 0, 0 },                                           \
 	{                                                                                          \
 		MV_COMPLETE, ALL, 0, 0                                                             \
 	}
@@ -144,14 +144,17 @@ static const struct pattern bind_private_moves[] = {
 	MASKING,
 	{ MV_BIND,          ALL, BIT(0) | BIT(1), 0 },
 	{ MV_RELEASE,       ALL, BIT(2), 0 },
-	{ MV_REGISTER,      ALL, BIT(1) | BIT(2), ANY },
-	{ MV_ENABLE,        ALL, BIT(1) | BIT(2), 0 },
+	{ MV_REGISTER,      ALL, BIT(2), ANY },
+	{ MV_ENABLE,        ALL, BIT(2), 0 },
+	{ MV_REGISTER,      BIT(0), BIT(1), ANY },
+	{ MV_ENABLE,        BIT(0), BIT(1), 0 },
 	{ MV_DISABLE,       BIT(0), BIT(2), 0 },
 	{ MV_UNREGISTER,    ALL, BIT(2), 0 },
-	{ MV_PRIVATE_RESET, ALL, 0, 0 },
+	{ MV_PRIVATE_RESET, BIT(0), 0, 0 },
 	{ MV_SHARED_RESET,  BIT(0), 0, 0 },
-	{ MV_TRIGGER,       ALL, BIT(1), 0 },
+	{ MV_TRIGGER,       BIT(0), BIT(1), 0 },
 	{ MV_LINE_UP,       ALL, BIT(0), 0 },
+	{ MV_NOTICE,        BIT(0), BIT(0), 0 },
 	{ MV_LINE_DOWN,     ALL, BIT(0), 0 },
 	{ MV_EDGE,          ALL, BIT(1), 0 },
 	END_OF_MOVES
@@ -160,19 +163,19 @@ static const struct pattern bind_private_moves[] = {
 static const struct pattern bind_shared_moves[] = {
 	HANDLING,
 	MASKING,
-	{ MV_BIND,          BIT(0), BIT(0) | BIT(1) | BIT(2), 0 },
-	{ MV_RELEASE,       BIT(1), BIT(2) | BIT(3), 0 },
-	{ MV_REGISTER,      BIT(0), BIT(2), ROUTES },
-	{ MV_REGISTER,      BIT(0), BIT(3), ANY },
-	{ MV_ROUTING,       BIT(1), BIT(2), ROUTES },
-	{ MV_ENABLE,        BIT(0), BIT(2) | BIT(3), 0 },
-	{ MV_DISABLE,       BIT(1), BIT(2) | BIT(3), 0 },
-	{ MV_UNREGISTER,    BIT(1), BIT(2) | BIT(3), 0 },
-	{ MV_SHARED_RESET,  BIT(0), 0, 0 },
-	{ MV_TRIGGER,       BIT(0), BIT(1), 0 },
-	{ MV_LINE_UP,       BIT(0), BIT(0) | BIT(1), 0 },
-	{ MV_LINE_DOWN,     BIT(0), BIT(0) | BIT(1), 0 },
-	{ MV_EDGE,          BIT(0), BIT(2), 0 },
+	{ MV_BIND,         BIT(0), BIT(0) | BIT(1), 0 },
+	{ MV_RELEASE,      BIT(1), BIT(2) | BIT(3), 0 },
+	{ MV_REGISTER,     BIT(0), BIT(2), BIT(0) | ANY },
+	{ MV_REGISTER,     BIT(0), BIT(3), ANY },
+	{ MV_ENABLE,       BIT(0), BIT(2) | BIT(3), 0 },
+	{ MV_DISABLE,      BIT(1), BIT(2), 0 },
+	{ MV_UNREGISTER,   BIT(1), BIT(2), 0 },
+	{ MV_SHARED_RESET, BIT(0), 0, 0 },
+	{ MV_TRIGGER,      BIT(0), BIT(1), 0 },
+	{ MV_LINE_UP,      BIT(0), BIT(0), 0 },
+	{ MV_NOTICE,       BIT(0), BIT(0), 0 },
+	{ MV_LINE_DOWN,    BIT(0), BIT(0), 0 },
+	{ MV_EDGE,         BIT(0), BIT(1), 0 },
 	END_OF_MOVES
 };
 static const struct move bind_shared_prelude[] = {
@@ -184,7 +187,7 @@ static const struct move bind_shared_prelude[] = {
 /* ---- PEs that go off, come on and suspend ---- */
 
 #define POWER                                                                                      \
-	{ MV_CPU_ON, ALL, ALL, 0 }, { MV_CPU_OFF, ALL, 0, 0 }, { MV_STANDBY, ALL, 0, 0 },          \
+	{ MV_CPU_ON, BIT(0), BIT(1), 0 }, { MV_CPU_ON, BIT(1), BIT(0), 0 }, { MV_CPU_OFF, ALL, 0, 0 }, { MV_STANDBY, ALL, 0, 0 },          \
 		{ MV_POWERDOWN, ALL, 0, 0 }, { MV_TAKE_ON, ALL, 0, 0 }, { MV_WAKE, ALL, 0, 0 }
 
 static const struct move from_reset[] = { { MV_TAKE_ON, 0, 0, 0 }, END_OF_MOVES };
@@ -192,6 +195,8 @@ static const struct pattern power_private_moves[] = {
 	HANDLING,
 	MASKING,
 	POWER,
+	{ MV_FREEZE,         BIT(1), 0, 0 },
+	{ MV_SYSTEM_SUSPEND, BIT(0), 0, 0 },
 	{ MV_REGISTER,   ALL, BIT(0), ANY },
 	{ MV_ENABLE,     ALL, BIT(0), 0 },
 	{ MV_REGISTER,   BIT(0), BIT(1), ANY },
@@ -215,7 +220,10 @@ static const struct pattern power_shared_moves[] = {
 	{ MV_REGISTER,   BIT(0), BIT(1), ANY },
 	{ MV_ENABLE,     BIT(0), BIT(1), 0 },
 	{ MV_UNREGISTER, BIT(1), BIT(2), 0 },
-	{ MV_TRIGGER,    BIT(0), BIT(1) | BIT(2) | BIT(3), 0 },
+	{ MV_REGISTER,   BIT(0), BIT(2), ANY },
+	{ MV_ENABLE,     BIT(0), BIT(2), 0 },
+	{ MV_TRIGGER,    BIT(0), BIT(1), 0 },
+	{ MV_TRIGGER,    BIT(0), BIT(2) | BIT(3), 0 },
 	END_OF_MOVES
 };
 
@@ -237,6 +245,7 @@ static const struct pattern power_routing_moves[] = {
 	{ MV_UNREGISTER, BIT(0), BIT(1), 0 },
 	{ MV_TRIGGER,    BIT(0), BIT(1) | BIT(2), 0 },
 	{ MV_LINE_UP,    BIT(0), BIT(0), 0 },
+	{ MV_NOTICE,     BIT(0), BIT(0), 0 },
 	{ MV_LINE_DOWN,  BIT(0), BIT(0), 0 },
 	END_OF_MOVES
 };
@@ -276,16 +285,16 @@ const struct config configs[] = {
 	},
 	{
 		.name = "bind-shared",
-		.what = "three SPIs, two levels and an edge, for two slots; a shared critical event",
+		.what = "two SPIs, a level and an edge, and two slots; a shared critical event",
 		.events = { SHARED_CRITICAL }, .nevents = 1,
 		.shared_slots = 2,
-		.irqs = { { 40, true, true }, { 41, true, true }, { 42, true, false } }, .nirqs = 3,
+		.irqs = { { 40, true, true }, { 42, true, false } }, .nirqs = 2,
 		.prelude = bind_shared_prelude, .moves = bind_shared_moves,
 	},
 	{
 		.name = "power-private",
 		.what = "CPU_ON, CPU_OFF, CPU_SUSPEND with event 0 and a private critical event",
-		.events = { PRIVATE_CRITICAL }, .nevents = 1,
+		.events = { PRIVATE_CRITICAL }, .nevents = 1, .on_pending = true,
 		.prelude = from_reset, .moves = power_private_moves,
 	},
 	{

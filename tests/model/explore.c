@@ -1,6 +1,7 @@
 /*
- * explore [--max-states N] [CONFIG...]: visit every state of each machine, breadth first, so that
- * the first violation found has a shortest way there, and print that. TAP on standard output.
+ * explore --list | [--max-states N] [CONFIG...]: visit every state of each machine, breadth first,
+ * so that the first violation found has a shortest way there, and print that. TAP on standard
+ * output.
  *
  * A state is the packed machine; all of them are kept, in the order of their discovery, and compared
  * in full. For each the state it came from and the move are kept (the way back), and the state that
@@ -34,6 +35,7 @@ struct search {
 	const struct config *config;
 	struct move moves[MAX_MOVES];
 	unsigned nmoves;
+	bool useful[MAX_MOVES]; /* the move changed some state */
 	struct node *node;
 	uint32_t n, max;
 	uint32_t *table; /* open addressing: indices of nodes, NONE if empty */
@@ -203,8 +205,24 @@ static bool expand_state(struct search *s, uint32_t i)
 			to = arrive(s, &p, i, m);
 		if (w->fail[0])
 			return violated(s, i, m);
+		s->useful[m] |= to != i;
 		if ((int)m == rest)
 			s->node[i].rest = to;
+	}
+	return true;
+}
+
+/* A move that never changes anything was put there in vain, or the machine never got far. */
+static bool check_useful(struct search *s)
+{
+	const struct move *m = s->moves;
+
+	for (unsigned i = 0; i < s->nmoves; i++) {
+		if (s->useful[i])
+			continue;
+		printf("not ok - %s: never of use: PE%u %s, object %u, argument %u\n",
+		       s->config->name, m[i].pe, move_name(m[i]), m[i].obj, m[i].arg);
+		return false;
 	}
 	return true;
 }
@@ -275,7 +293,7 @@ static bool search_run(struct search *s)
 		if (!expand_state(s, i))
 			return false;
 	longest = check_rest(s);
-	if (longest < 0)
+	if (longest < 0 || !check_useful(s))
 		return false;
 	printf("ok - %s: %u states, %llu transitions, depth %u, at most %d steps to rest, %.1f s\n",
 	       s->config->name, s->n, (unsigned long long)s->transitions, s->node[s->n - 1].depth,
@@ -311,11 +329,17 @@ static const struct config *find_config(const char *name)
 	return NULL;
 }
 
+static void list(FILE *out)
+{
+	for (unsigned i = 0; i < nconfigs; i++)
+		fprintf(out, "%-14s %s\n", configs[i].name, configs[i].what);
+}
+
 static int usage(void)
 {
-	fprintf(stderr, "usage: explore [--max-states N] [CONFIG...]\n");
-	for (unsigned i = 0; i < nconfigs; i++)
-		fprintf(stderr, "  %-14s %s\n", configs[i].name, configs[i].what);
+	fprintf(stderr,
+		"usage: explore --list | [--max-states N] [CONFIG...], where CONFIG is of\n");
+	list(stderr);
 	return 2;
 }
 
@@ -325,6 +349,10 @@ int main(int argc, char **argv)
 	unsigned failed = 0;
 	int first = 1;
 
+	if (argc == 2 && !strcmp(argv[1], "--list")) {
+		list(stdout);
+		return 0;
+	}
 	if (argc > 2 && !strcmp(argv[1], "--max-states")) {
 		max_states = (uint32_t)strtoul(argv[2], NULL, 0);
 		first = 3;

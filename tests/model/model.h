@@ -3,7 +3,7 @@
  * and its surroundings can do, and rules that must hold always.
  *
  * world.c builds the machine and plays the part of arm64/fw.c, moves.c says what can happen next,
- * rules.c judges, pack.c makes a state small, configs.c lists the machines, explore.c searches.
+ * rules.c and rules_calls.c judge, pack.c makes a state small, configs.c lists the machines, explore.c searches.
  */
 #ifndef TESTS_MODEL_MODEL_H
 #define TESTS_MODEL_MODEL_H
@@ -43,18 +43,22 @@ enum move_kind {
 	/* PSCI calls of the guest. */
 	MV_CPU_ON, /* obj: target PE */
 	MV_CPU_OFF,
+	MV_FREEZE,
 	MV_STANDBY,
 	MV_POWERDOWN,
+	MV_SYSTEM_SUSPEND,
 	/* What happens to the PEs from outside. */
 	MV_TRIGGER,   /* obj: event; pe: the target if it is private */
 	MV_EDGE,      /* obj: interrupt that is triggered by its edge; pe as above */
 	MV_LINE_UP,   /* obj: interrupt with a level; pe as above */
 	MV_LINE_DOWN, /* the same */
+	MV_NOTICE,    /* obj: interrupt whose line rose; the main thread tells the firmware */
 	/* The PE's own thread. */
-	MV_EVALUATE, /* it was kicked and looks */
-	MV_TAKE_ON,  /* it finds itself powered on */
-	MV_WAKE,     /* an interrupt ends its suspend */
-	MV_ERET,     /* the guest returns from where COMPLETE_AND_RESUME sent it */
+	MV_LOOK,    /* it was kicked and asks whether there is an event to enter */
+	MV_ENTER,   /* it goes on from there */
+	MV_TAKE_ON, /* it finds itself powered on */
+	MV_WAKE,    /* an interrupt ends its suspend */
+	MV_ERET,    /* the guest returns from where COMPLETE_AND_RESUME sent it */
 	MV_NR
 };
 
@@ -83,6 +87,7 @@ struct config {
 	unsigned private_slots, shared_slots;
 	struct model_irq irqs[MAX_IRQS];
 	unsigned nirqs;
+	bool on_pending; /* CPU_ON leaves the target ON_PENDING until its thread starts it */
 	const struct move *prelude;  /* from reset to the first state; ends with kind MV_NR */
 	const struct pattern *moves; /* ends with kind MV_NR */
 };
@@ -91,6 +96,13 @@ extern const unsigned nconfigs;
 
 /* What a PE is doing, in place of its registers. */
 enum token { TOKEN_MAIN, TOKEN_RESUMED, TOKEN_HANDLER /* + index of the event */ };
+
+/* How far a PE's thread is that was kicked. Between any two of these the lock is free. */
+enum looking {
+	LOOKING_NOT,
+	LOOKING_ENTER, /* there was an event: the thread ends a suspend, reads registers, then enters */
+	LOOKING_WOKEN, /* it has ended a suspend and asks again */
+};
 
 /* Everything that changes. */
 struct state {
@@ -101,8 +113,10 @@ struct state {
 	struct psci_pe power[NPE];
 	bool suspended_since_mode;
 	uint8_t token[NPE];
-	bool kick[NPE];            /* kicked and has not looked yet */
+	bool kick[NPE]; /* kicked and has not looked yet */
+	uint8_t looking[NPE];
 	bool bound[MAX_IRQS];      /* the line was given to the firmware */
+	bool raised[MAX_IRQS];     /* bound, rose, and the firmware was not told yet */
 	bool level[MAX_IRQS][NPE]; /* a shared line uses [0] */
 };
 
@@ -123,7 +137,9 @@ struct world {
 	struct psci_pe power[NPE];
 	uint8_t token[NPE];
 	bool kick[NPE];
+	uint8_t looking[NPE];
 	bool bound[MAX_IRQS];
+	bool raised[MAX_IRQS]; /* bound, rose, and the firmware was not told yet */
 	bool level[MAX_IRQS][NPE];
 	/* The move under way. */
 	unsigned caller;          /* PE whose thread runs, or NPE: another thread */
@@ -164,10 +180,12 @@ static inline unsigned handler_index(const struct world *w, unsigned e, unsigned
 }
 /* The interrupt with this number, or NULL. */
 const struct model_irq *find_irq(const struct world *w, uint32_t intid);
+bool irq_is_up_anywhere(const struct world *w, const struct model_irq *irq);
 bool irq_is_up(const struct world *w, uint32_t intid, unsigned pe);
 
 /* moves.c */
 unsigned moves_list(const struct config *config, struct move *moves);
+const char *move_name(struct move m);
 bool move_possible(const struct world *w, struct move m);
 struct outcome move_apply(struct world *w, struct move m);
 void move_print(const struct world *w, struct move m, const struct outcome *out);
@@ -179,6 +197,10 @@ int move_to_rest(const struct world *w, const struct move *moves, unsigned n);
 void rules_state(struct world *w);
 void rules_move(struct world *w, const struct state *before, struct move m,
 		const struct outcome *out);
+
+/* rules_calls.c: what calls answer and what becomes of handlers; the same. */
+void rules_calls(struct world *w, const struct state *before, struct move m,
+		 const struct outcome *out);
 
 /* pack.c: a state as few bits; equal states give equal words. */
 #define PACKED_WORDS 4

@@ -36,13 +36,17 @@ static const struct move_def {
 	[MV_SHARED_RESET]  = { SDEI_CALL, 0xc4000032, "SHARED_RESET"               },
 	[MV_CPU_ON]        = { PSCI_CALL, 0xc4000003, "CPU_ON"                     },
 	[MV_CPU_OFF]       = { PSCI_CALL, 0x84000002, "CPU_OFF"                    },
+	[MV_FREEZE]        = { PSCI_CALL, 0x8400000b, "CPU_FREEZE"                 },
 	[MV_STANDBY]       = { PSCI_CALL, 0xc4000001, "CPU_SUSPEND standby"        },
 	[MV_POWERDOWN]     = { PSCI_CALL, 0xc4000001, "CPU_SUSPEND power-down"     },
+	[MV_SYSTEM_SUSPEND] = { PSCI_CALL, 0xc400000e, "SYSTEM_SUSPEND"            },
 	[MV_TRIGGER]       = { OUTSIDE,   0,          "the platform triggers"      },
 	[MV_EDGE]          = { OUTSIDE,   0,          "edge of"                    },
 	[MV_LINE_UP]       = { OUTSIDE,   0,          "line up:"                   },
 	[MV_LINE_DOWN]     = { OUTSIDE,   0,          "line down:"                 },
-	[MV_EVALUATE]      = { THREAD,    0,          "looks for events"           },
+	[MV_NOTICE]        = { OUTSIDE,   0,          "told of"                    },
+	[MV_LOOK]          = { THREAD,    0,          "was kicked and looks"       },
+	[MV_ENTER]         = { THREAD,    0,          "has looked and goes on"     },
 	[MV_TAKE_ON]       = { THREAD,    0,          "starts, powered on"         },
 	[MV_WAKE]          = { THREAD,    0,          "is woken by an interrupt"   },
 	[MV_ERET]          = { THREAD,    0,          "returns from the exception" },
@@ -99,7 +103,7 @@ static bool is_started(const struct world *w, unsigned pe)
 /* It executes the guest's instructions. */
 static bool in_guest(const struct world *w, unsigned pe)
 {
-	return is_started(w, pe) && w->power[pe].suspend == PSCI_RUNNING;
+	return is_started(w, pe) && w->power[pe].suspend == PSCI_RUNNING && !w->looking[pe];
 }
 
 static uint32_t event_of_irq(const struct world *w, unsigned irq)
@@ -118,12 +122,16 @@ bool move_possible(const struct world *w, struct move m)
 		return !w->level[m.obj][m.pe];
 	case MV_LINE_DOWN:
 		return w->level[m.obj][m.pe];
-	case MV_EVALUATE:
-		return w->kick[m.pe] && is_started(w, m.pe);
+	case MV_NOTICE:
+		return w->raised[m.obj];
+	case MV_LOOK:
+		return w->kick[m.pe] && is_started(w, m.pe) && !w->looking[m.pe];
+	case MV_ENTER:
+		return w->looking[m.pe];
 	case MV_TAKE_ON:
 		return w->power[m.pe].fresh;
 	case MV_WAKE:
-		return w->power[m.pe].suspend != PSCI_RUNNING;
+		return w->power[m.pe].suspend != PSCI_RUNNING && !w->looking[m.pe];
 	case MV_ERET:
 		return in_guest(w, m.pe) && w->token[m.pe] == TOKEN_RESUMED;
 	default:
@@ -159,6 +167,9 @@ static void fill_args(const struct world *w, struct move m, uint64_t *arg)
 	case MV_POWERDOWN:
 		arg[0] = m.kind == MV_STANDBY ? POWER_STATE_STANDBY : POWER_STATE_POWERDOWN;
 		arg[1] = MODEL_ENTRY_PC;
+		break;
+	case MV_SYSTEM_SUSPEND:
+		arg[0] = MODEL_ENTRY_PC;
 		break;
 	default:
 		arg[0] = w->sdei.event[m.obj].def.num;
@@ -220,15 +231,32 @@ static void end_suspend(struct world *w, unsigned pe)
 		sdei_pe_resumed(w->fw, &w->sdei, pe);
 }
 
-/* The thread has left KVM_RUN because of the kick. An event that can be entered ends a suspend;
- * the kick for one that cannot leaves the PE suspended. */
-static void evaluate(struct world *w, unsigned pe)
+static bool wants_entry(const struct world *w, unsigned pe)
 {
-	bool want = sdei_wants(w->fw, &w->sdei, pe) & SDEI_WANT_ENTRY;
+	return sdei_wants(w->fw, &w->sdei, pe) & SDEI_WANT_ENTRY;
+}
 
+/* The thread has left KVM_RUN, takes the request and, if there is nothing to enter, is done. */
+static void look(struct world *w, unsigned pe)
+{
 	w->kick[pe] = false;
-	if (w->power[pe].suspend != PSCI_RUNNING && want)
+	if (wants_entry(w, pe))
+		w->looking[pe] = LOOKING_ENTER;
+}
+
+/* An event ends a suspend; after a power-down one the PE is masked, and the event waits. */
+static void enter(struct world *w, unsigned pe)
+{
+	if (w->looking[pe] == LOOKING_WOKEN) {
+		w->looking[pe] = wants_entry(w, pe) ? LOOKING_ENTER : LOOKING_NOT;
+		return;
+	}
+	if (w->power[pe].suspend != PSCI_RUNNING) {
 		end_suspend(w, pe);
+		w->looking[pe] = LOOKING_WOKEN;
+		return;
+	}
+	w->looking[pe] = LOOKING_NOT;
 	sdei_evaluate(w->fw, &w->sdei, pe);
 }
 
@@ -255,12 +283,20 @@ static void trigger(struct world *w, uint32_t event, bool shared, unsigned pe, s
 	out->triggered = sdei_trigger(w->fw, &w->sdei, event, shared ? SDEI_NO_PE : pe, "model");
 }
 
+/* The device does not wait for the firmware: it leaves word for the main thread. */
 static void set_line(struct world *w, struct move m, bool up)
 {
 	w->caller = NPE;
 	w->level[m.obj][m.pe] = up;
-	if (up)
-		sdei_line_raised(w->fw, &w->sdei, w->config->irqs[m.obj].intid);
+	if (up && w->bound[m.obj])
+		w->raised[m.obj] = true;
+}
+
+static void notice(struct world *w, struct move m)
+{
+	w->caller = NPE;
+	w->raised[m.obj] = false;
+	sdei_line_raised(w->fw, &w->sdei, w->config->irqs[m.obj].intid);
 }
 
 static void other_move(struct world *w, struct move m, struct outcome *out)
@@ -276,8 +312,14 @@ static void other_move(struct world *w, struct move m, struct outcome *out)
 	case MV_LINE_DOWN:
 		set_line(w, m, m.kind == MV_LINE_UP);
 		break;
-	case MV_EVALUATE:
-		evaluate(w, m.pe);
+	case MV_NOTICE:
+		notice(w, m);
+		break;
+	case MV_LOOK:
+		look(w, m.pe);
+		break;
+	case MV_ENTER:
+		enter(w, m.pe);
 		break;
 	case MV_TAKE_ON:
 		take_on(w, m.pe);
@@ -337,12 +379,13 @@ static bool brings_rest(const struct world *w, struct move m)
 		return false;
 	if (m.kind == MV_LINE_DOWN)
 		return turns_line_off(w, m);
-	return m.kind == MV_EVALUATE || (m.kind == MV_COMPLETE && w->sdei.pe[m.pe].depth);
+	return m.kind != MV_COMPLETE || w->sdei.pe[m.pe].depth;
 }
 
 int move_to_rest(const struct world *w, const struct move *moves, unsigned n)
 {
-	static const enum move_kind order[] = { MV_EVALUATE, MV_LINE_DOWN, MV_COMPLETE };
+	static const enum move_kind order[] = { MV_NOTICE, MV_LOOK, MV_ENTER, MV_LINE_DOWN,
+						MV_COMPLETE };
 
 	for (unsigned k = 0; k < ARRAY_SIZE(order); k++)
 		for (unsigned i = 0; i < n; i++)
@@ -352,6 +395,11 @@ int move_to_rest(const struct world *w, const struct move *moves, unsigned n)
 }
 
 /* ---- for people ---- */
+
+const char *move_name(struct move m)
+{
+	return move_defs[m.kind].name;
+}
 
 static const char *event_name(const struct world *w, unsigned e)
 {
@@ -386,8 +434,10 @@ static void print_object(const struct world *w, struct move m)
 	case MV_PRIVATE_RESET:
 	case MV_SHARED_RESET:
 	case MV_CPU_OFF:
+	case MV_FREEZE:
 	case MV_STANDBY:
 	case MV_POWERDOWN:
+	case MV_SYSTEM_SUSPEND:
 		break;
 	case MV_SIGNAL:
 	case MV_CPU_ON:
@@ -425,7 +475,8 @@ static void print_result(const struct move_def *def, const struct outcome *out)
 void move_print(const struct world *w, struct move m, const struct outcome *out)
 {
 	const struct move_def *def = &move_defs[m.kind];
-	bool irq = m.kind == MV_EDGE || m.kind == MV_LINE_UP || m.kind == MV_LINE_DOWN;
+	bool irq = m.kind == MV_EDGE || m.kind == MV_NOTICE || m.kind == MV_LINE_UP ||
+		   m.kind == MV_LINE_DOWN;
 
 	if (def->class == OUTSIDE) {
 		printf("%s ", def->name);
@@ -451,12 +502,12 @@ static void print_pe(const struct world *w, unsigned i)
 	static const char *const suspend[] = { "", " standby", " power-down", " system-suspend" };
 	const struct sdei_pe *pe = &w->sdei.pe[i];
 
-	printf(" PE%u %s%s%s%s", i,
+	printf(" PE%u %s%s%s%s%s", i,
 	       pe->on              ? "on"
 	       : w->power[i].fresh ? "starting"
 				   : "off",
 	       suspend[w->power[i].suspend & 3], pe->masked ? " masked" : "",
-	       w->kick[i] ? " kicked" : "");
+	       w->kick[i] ? " kicked" : "", w->looking[i] ? " looking" : "");
 	for (unsigned d = 0; d < pe->depth && d < SDEI_MAX_FRAMES; d++)
 		printf(" >%s", event_name(w, pe->frame[d].event));
 	if (w->token[i] == TOKEN_RESUMED)
@@ -489,6 +540,13 @@ static void print_handler(const struct world *w, unsigned e, const struct sdei_h
 		print_pe_index("asked", h->asked);
 }
 
+static void print_irqs(const struct world *w)
+{
+	for (unsigned i = 0; i < w->config->nirqs; i++)
+		if (w->raised[i])
+			printf(" interrupt %u not told;", w->config->irqs[i].intid);
+}
+
 /* One line: the PEs, then each event that is not in its first state. */
 void state_print(const struct world *w)
 {
@@ -511,5 +569,6 @@ void state_print(const struct world *w)
 			print_handler(w, e, &h[i]);
 		printf(";");
 	}
+	print_irqs(w);
 	printf("\n");
 }

@@ -124,6 +124,7 @@ static void pack_pe(struct bits *b, unsigned i)
 		pack_frame(b, i, &pe->frame[d]);
 	w->token[i] = (uint8_t)field(b, 4, w->token[i], "a PE's context");
 	w->kick[i] = field(b, 1, w->kick[i], "kick");
+	w->looking[i] = (uint8_t)field(b, 2, w->looking[i], "looking");
 }
 
 static void pack_power(struct bits *b, unsigned i)
@@ -144,6 +145,7 @@ static void pack_irq(struct bits *b, unsigned i)
 	struct world *w = b->w;
 
 	w->bound[i] = field(b, 1, w->bound[i], "bound");
+	w->raised[i] = field(b, 1, w->raised[i], "raised");
 	for (unsigned pe = 0; pe < NPE; pe++)
 		w->level[i][pe] = field(b, 1, w->level[i][pe], "a line's level");
 }

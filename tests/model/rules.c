@@ -110,6 +110,9 @@ static void check_handler(struct world *w, unsigned e, unsigned i)
 		world_fail(w, "slot %#x is free but has a handler on PE%u", number_of(w, e), i);
 	if (!event_is_shared(w, e) && e && !w->sdei.pe[i].on && (h->state || h->pending))
 		world_fail(w, "PE%u is off and keeps private event %#x", i, number_of(w, e));
+	if ((h->state & REG) ? h->ep != model_ep(e) : h->ep != 0)
+		world_fail(w, "event %#x in state %u has the entry point %#llx", number_of(w, e),
+			   h->state, (unsigned long long)h->ep);
 	if (!(h->state & REG) && h->pending && e)
 		world_fail(w, "event %#x is pending without a handler", number_of(w, e));
 }
@@ -129,6 +132,8 @@ static void check_power(struct world *w, unsigned i)
 		world_fail(w, "PE%u is off and runs a handler", i);
 	if (!on && power->suspend != PSCI_RUNNING)
 		world_fail(w, "PE%u is off and suspended", i);
+	if (!on && w->looking[i])
+		world_fail(w, "PE%u is off and looks for events", i);
 	if (power->suspend != PSCI_RUNNING && pe->depth)
 		world_fail(w, "PE%u is suspended in a handler", i);
 	if (sdei_in_handler(w->fw, &w->sdei, i) != (pe->depth > 0))
@@ -182,7 +187,13 @@ static bool can_enter_any(const struct world *w, unsigned i)
 	return false;
 }
 
-/* Some PE that could take the event was kicked and has not looked yet. */
+static bool is_kicked(const struct world *w, unsigned i)
+{
+	return w->kick[i] || w->looking[i];
+}
+
+/* Some PE that could take the event was kicked and has not done looking, or the firmware is yet to be
+ * told of the line. */
 static void check_kicked_shared(struct world *w, unsigned e)
 {
 	bool can = false;
@@ -190,7 +201,7 @@ static void check_kicked_shared(struct world *w, unsigned e)
 	for (unsigned i = 0; i < NPE; i++) {
 		if (!can_enter(w, e, i))
 			continue;
-		if (w->kick[i])
+		if (is_kicked(w, i))
 			return;
 		can = true;
 	}
@@ -199,14 +210,23 @@ static void check_kicked_shared(struct world *w, unsigned e)
 			   number_of(w, e));
 }
 
+static bool is_untold(const struct world *w, unsigned e)
+{
+	const struct model_irq *irq = find_irq(w, w->sdei.event[e].intid);
+
+	return irq && w->raised[irq - w->config->irqs];
+}
+
 static void check_kicked(struct world *w, unsigned e)
 {
+	if (is_untold(w, e))
+		return;
 	if (event_is_shared(w, e)) {
 		check_kicked_shared(w, e);
 		return;
 	}
 	for (unsigned i = 0; i < NPE; i++)
-		if (can_enter(w, e, i) && !w->kick[i])
+		if (can_enter(w, e, i) && !is_kicked(w, i))
 			world_fail(w, "event %#x waits on PE%u, which was not kicked",
 				   number_of(w, e), i);
 }
@@ -239,6 +259,13 @@ void rules_state(struct world *w)
 }
 
 /* ---- steps: entering ---- */
+
+/* This step was the one in which the PE enters what it can. */
+static bool has_evaluated(const struct state *before, struct move m)
+{
+	return m.kind == MV_ENTER && before->looking[m.pe] == LOOKING_ENTER &&
+	       before->power[m.pe].suspend == PSCI_RUNNING;
+}
 
 /* The registers a handler starts with, over the context `was` (DEN0054C 4.3). */
 static void entry_ctx(const struct world *w, unsigned e, const struct sdei_ctx *was,
@@ -382,7 +409,7 @@ static void check_depth(struct world *w, const struct state *before, struct move
 		const struct sdei_pe *pe = &w->sdei.pe[i], *was = &before->pe[i];
 		bool own = i == m.pe;
 
-		if (pe->depth > was->depth && !(own && m.kind == MV_EVALUATE))
+		if (pe->depth > was->depth && !(own && has_evaluated(before, m)))
 			world_fail(w, "PE%u entered a handler in somebody's call", i);
 		if (pe->depth < was->depth &&
 		    !(own && (out->result == FW_RESUMED || out->result == FW_PE_OFF)))
@@ -407,6 +434,7 @@ static bool gives_up(const struct world *w, struct move m, const struct outcome 
 	case MV_SHARED_RESET:
 		return event_is_shared(w, e);
 	case MV_CPU_OFF:
+	case MV_FREEZE:
 		return !event_is_shared(w, e) && m.pe == i;
 	default:
 		return false;
@@ -454,13 +482,17 @@ static void check_pending(struct world *w, const struct state *before, struct mo
 
 /* ---- steps: calls ---- */
 
-/* Of whom an event is asked that is not pending any more, since its line is down, means nothing. */
-static void pack_without_asked(struct world *w, struct packed *p)
+/* Without what any call may catch up with: a line that changed, of which the firmware was not told,
+ * is seen, and a PE asked, or not asked any more. */
+static void pack_without_lines(struct world *w, struct packed *p)
 {
 	for (unsigned e = 0; e < w->sdei.nevents; e++)
 		for (unsigned i = 0; i < NPE; i++)
-			if (!is_pending(w, e, i))
+			if (w->sdei.event[e].level)
 				w->sdei.handler[handler_index(w, e, i)].asked = SDEI_NO_PE;
+	for (unsigned i = 0; i < w->config->nirqs; i++)
+		for (unsigned pe = 0; w->raised[i] && pe < NPE; pe++)
+			w->kick[pe] = false;
 	pack(w, p);
 }
 
@@ -475,31 +507,39 @@ static void check_refused(struct world *w, const struct state *before, struct mo
 	    m.kind == MV_PRIVATE_RESET || m.kind == MV_SHARED_RESET || out->ret == SDEI_PENDING)
 		return;
 	world_save(w, &after);
-	pack_without_asked(w, &now);
+	pack_without_lines(w, &now);
 	if (w->fail[0])
 		return;
 	world_load(w, before);
-	pack_without_asked(w, &was);
+	pack_without_lines(w, &was);
 	world_load(w, &after);
 	if (memcmp(&now, &was, sizeof(now)))
 		world_fail(w, "a call that was refused changed something");
 }
 
+static bool ended_powerdown(const struct world *w, const struct state *before, unsigned i)
+{
+	enum psci_suspend was = before->power[i].suspend;
+
+	return w->power[i].suspend == PSCI_RUNNING &&
+	       (was == PSCI_POWERDOWN || was == PSCI_SYSTEM_SUSPENDED);
+}
+
+/* DEN0054C 4.3, 5.5: PEs come up masked; else only the PE's own calls change its mask. */
 static void check_mask(struct world *w, const struct state *before, struct move m,
 		       const struct outcome *out)
 {
 	bool was = before->pe[m.pe].masked;
 
-	if (m.kind == MV_MASK && (out->ret != !was || !w->sdei.pe[m.pe].masked))
-		world_fail(w, "PE_MASK on PE%u, masked %d: result %lld", m.pe, was,
-			   (long long)out->ret);
-	if (m.kind == MV_UNMASK && (out->ret || w->sdei.pe[m.pe].masked))
-		world_fail(w, "PE_UNMASK on PE%u: result %lld", m.pe, (long long)out->ret);
-	if (m.kind == MV_TAKE_ON && !w->sdei.pe[m.pe].masked)
-		world_fail(w, "PE%u was powered on and is not masked", m.pe);
-	if (m.kind == MV_WAKE && before->power[m.pe].suspend == PSCI_POWERDOWN &&
-	    !w->sdei.pe[m.pe].masked)
-		world_fail(w, "PE%u is back from a power-down and not masked", m.pe);
+	bool want = was, have = w->sdei.pe[m.pe].masked;
+
+	if (m.kind == MV_MASK || m.kind == MV_TAKE_ON || out->result == FW_PE_OFF ||
+	    ended_powerdown(w, before, m.pe))
+		want = true;
+	if (m.kind == MV_UNMASK)
+		want = false;
+	if (have != want)
+		world_fail(w, "PE%u is %smasked", m.pe, have ? "" : "not ");
 }
 
 static void check_masks_of_others(struct world *w, const struct state *before, struct move m)
@@ -513,13 +553,14 @@ void rules_move(struct world *w, const struct state *before, struct move m,
 		const struct outcome *out)
 {
 	check_depth(w, before, m, out);
-	if (m.kind == MV_EVALUATE)
+	if (has_evaluated(before, m))
 		check_entries(w, before, m.pe);
 	if (m.kind == MV_COMPLETE || m.kind == MV_RESUME)
 		check_leaving(w, before, m, out);
 	for (unsigned e = 0; e < w->sdei.nevents && !w->fail[0]; e++)
 		for (unsigned i = 0; i < NPE; i++)
 			check_pending(w, before, m, out, e, i);
+	rules_calls(w, before, m, out);
 	check_mask(w, before, m, out);
 	check_masks_of_others(w, before, m);
 	check_refused(w, before, m, out);

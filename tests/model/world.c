@@ -128,6 +128,14 @@ bool irq_is_up(const struct world *w, uint32_t intid, unsigned pe)
 	return irq && w->level[irq - w->config->irqs][irq->shared ? 0 : pe];
 }
 
+bool irq_is_up_anywhere(const struct world *w, const struct model_irq *irq)
+{
+	for (unsigned pe = 0; pe < NPE; pe++)
+		if (w->level[irq - w->config->irqs][pe])
+			return true;
+	return false;
+}
+
 static int64_t op_irq_bind(void *world, uint32_t intid, unsigned pe, struct sdei_irq *out)
 {
 	struct world *w = world;
@@ -135,7 +143,8 @@ static int64_t op_irq_bind(void *world, uint32_t intid, unsigned pe, struct sdei
 
 	if (!irq)
 		return SDEI_INVALID_PARAMETERS;
-	if (irq_is_up(w, intid, pe))
+	(void)pe;
+	if (irq_is_up_anywhere(w, irq))
 		return SDEI_DENIED;
 	w->bound[irq - w->config->irqs] = true;
 	*out = (struct sdei_irq){ .shared = irq->shared, .level = irq->level };
@@ -150,7 +159,7 @@ static void op_irq_release(void *world, uint32_t intid)
 	if (!irq || !w->bound[irq - w->config->irqs])
 		world_fail(w, "interrupt %u released, which is not bound", intid);
 	else
-		w->bound[irq - w->config->irqs] = false;
+		w->bound[irq - w->config->irqs] = w->raised[irq - w->config->irqs] = false;
 }
 
 static bool op_irq_level(void *world, uint32_t intid, unsigned pe)
@@ -177,6 +186,7 @@ static int init_psci(struct world *w, struct err *err)
 {
 	const struct psci_config config = {
 		.version = PSCI_VERSION_1_3,
+		.on_pending = w->config->on_pending,
 		.npe = NPE,
 		.ram_base = { 0x80000000 },
 		.ram_bytes = 0x100000,
@@ -242,6 +252,8 @@ void world_save(const struct world *w, struct state *s)
 	s->suspended_since_mode = w->psci.suspended_since_mode;
 	memcpy(s->token, w->token, sizeof(s->token));
 	memcpy(s->kick, w->kick, sizeof(s->kick));
+	memcpy(s->looking, w->looking, sizeof(s->looking));
+	memcpy(s->raised, w->raised, sizeof(s->raised));
 	memcpy(s->bound, w->bound, sizeof(s->bound));
 	memcpy(s->level, w->level, sizeof(s->level));
 }
@@ -258,6 +270,8 @@ void world_load(struct world *w, const struct state *s)
 	w->psci.suspended_since_mode = s->suspended_since_mode;
 	memcpy(w->token, s->token, sizeof(s->token));
 	memcpy(w->kick, s->kick, sizeof(s->kick));
+	memcpy(w->looking, s->looking, sizeof(s->looking));
+	memcpy(w->raised, s->raised, sizeof(s->raised));
 	memcpy(w->bound, s->bound, sizeof(s->bound));
 	memcpy(w->level, s->level, sizeof(s->level));
 	w->fail[0] = '\0';

@@ -1,5 +1,5 @@
 /*
- * A machine of fake PEs for the tests of sdei/*.c: four PEs, the last of them off and the others on
+ * A machine of fake PEs for the tests of sdei/: four PEs, the last of them off and the others on
  * and unmasked, four platform events, two slots of each kind, and interrupt lines the test drives.
  * Calls go in as arm64/fw.c sends them; look() does what a PE's thread does when it was kicked.
  */
@@ -173,6 +173,7 @@ static inline bool fixture_irq_level(void *world, uint32_t intid, unsigned pe)
 {
 	struct fixture *f = world;
 
+	assert_true(f->bound[intid]);
 	return f->line[intid][fixture_is_ppi(intid) ? pe : 0];
 }
 

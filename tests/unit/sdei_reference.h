@@ -8,8 +8,10 @@
  * - critical events first, then the lowest number;
  * - the mask holds off critical events inside a normal handler too;
  * - the platform's triggers of an unregistered handler are dropped, EVENT_SIGNAL's stay;
- * - UNREGISTER and the resets discard what was pending; refused calls change nothing;
+ * - UNREGISTER and the resets discard what is pending, UNREGISTER also when it answers PENDING;
+ *   calls that are refused change nothing;
  * - a level-triggered bound interrupt is pending while its line is high;
+ * - arguments of 32 bits are compared in all 64 (ref_number() says it);
  * - CPU_OFF forgets the PE's private handlers and what was pending for them.
  */
 #ifndef TESTS_UNIT_SDEI_REFERENCE_H
@@ -90,11 +92,18 @@ struct ref_result {
 
 /* ---- who is who ---- */
 
-/* Index of an existing event. An argument of type int32 is the lower half of the register. */
+/* An argument whose type has 32 bits. The whole register counts: rubbish in its upper half makes it
+ * another number. */
+static inline uint64_t ref_number(uint64_t arg)
+{
+	return arg;
+}
+
+/* Index of an existing event. */
 static inline int ref_event_index(const struct ref *r, uint64_t arg)
 {
 	for (int e = 0; e < REF_EVENTS; e++)
-		if (r->setup->event[e].num == (uint32_t)arg)
+		if (r->setup->event[e].num == ref_number(arg))
 			return !r->setup->event[e].slot || r->bound[e] != REF_NONE ? e : REF_NONE;
 	return REF_NONE;
 }
@@ -107,7 +116,7 @@ static inline int ref_pe_index(const struct ref *r, uint64_t mpidr)
 	return REF_NONE;
 }
 
-static inline int ref_irq_index(const struct ref *r, uint32_t intid)
+static inline int ref_irq_index(const struct ref *r, uint64_t intid)
 {
 	for (int i = 0; i < REF_IRQS; i++)
 		if (r->setup->irq[i].intid == intid)
@@ -378,14 +387,13 @@ static inline int64_t ref_unregister(struct ref *r, int pe, int e)
 {
 	if (e == REF_NONE)
 		return -2;
-	if (r->registered[e][ref_column(r, e, pe)])
-		ref_forget(r, e, ref_column(r, e, pe));
-	else if (!ref_is_running(r, e, pe))
+	if (ref_status(r, e, pe) == 0)
 		return -3;
+	ref_forget(r, e, ref_column(r, e, pe));
 	return ref_is_running(r, e, pe) ? -5 : 0;
 }
 
-static inline int64_t ref_context(const struct ref *r, int pe, uint32_t param)
+static inline int64_t ref_context(const struct ref *r, int pe, uint64_t param)
 {
 	if (param > 17)
 		return -2;
@@ -427,7 +435,7 @@ static inline int64_t ref_get_status(const struct ref *r, int pe, uint64_t event
 	return e == REF_NONE ? -2 : (int64_t)ref_status(r, e, pe);
 }
 
-static inline int64_t ref_get_info(const struct ref *r, uint64_t event, uint32_t info)
+static inline int64_t ref_get_info(const struct ref *r, uint64_t event, uint64_t info)
 {
 	int e = ref_event_index(r, event);
 
@@ -477,7 +485,7 @@ static inline bool ref_is_free_slot(const struct ref *r, int e, bool shared)
 }
 
 /* Which of the free slots is taken is not ours to say: the one of `answer`, if that is free. */
-static inline int64_t ref_bind(struct ref *r, uint32_t intid, int64_t answer)
+static inline int64_t ref_bind(struct ref *r, uint64_t intid, int64_t answer)
 {
 	int irq = ref_irq_index(r, intid), slot = REF_NONE;
 
@@ -526,13 +534,13 @@ static inline int64_t ref_release(struct ref *r, uint64_t event)
 
 static inline int64_t ref_signal(struct ref *r, uint64_t event, uint64_t target)
 {
-	if ((uint32_t)event != 0 || ref_pe_index(r, target) == REF_NONE)
+	if (ref_number(event) != 0 || ref_pe_index(r, target) == REF_NONE)
 		return -2;
 	r->pending[0][ref_pe_index(r, target)] = true;
 	return 0;
 }
 
-static inline int64_t ref_features(const struct ref *r, uint32_t feature)
+static inline int64_t ref_features(const struct ref *r, uint64_t feature)
 {
 	int64_t slots[2] = { 0, 0 };
 
@@ -595,7 +603,7 @@ static inline struct ref_result ref_call(struct ref *r, int pe, uint32_t fid, co
 	if (fid == 0xc4000023)
 		result.ret = ref_set_enabled(r, pe, a[0], false);
 	if (fid == 0xc4000024)
-		result.ret = ref_context(r, pe, (uint32_t)a[0]);
+		result.ret = ref_context(r, pe, ref_number(a[0]));
 	if (fid == 0xc4000025)
 		result = ref_complete(r, pe);
 	if (fid == 0xc4000026)
@@ -605,7 +613,7 @@ static inline struct ref_result ref_call(struct ref *r, int pe, uint32_t fid, co
 	if (fid == 0xc4000028)
 		result.ret = ref_get_status(r, pe, a[0]);
 	if (fid == 0xc4000029)
-		result.ret = ref_get_info(r, a[0], (uint32_t)a[1]);
+		result.ret = ref_get_info(r, a[0], ref_number(a[1]));
 	if (fid == 0xc400002a)
 		result.ret = ref_routing_set(r, pe, a);
 	if (fid == 0xc400002b)
@@ -613,13 +621,13 @@ static inline struct ref_result ref_call(struct ref *r, int pe, uint32_t fid, co
 	if (fid == 0xc400002c)
 		result.ret = r->masked[pe] = false;
 	if (fid == 0xc400002d)
-		result.ret = ref_bind(r, (uint32_t)a[0], answer);
+		result.ret = ref_bind(r, ref_number(a[0]), answer);
 	if (fid == 0xc400002e)
 		result.ret = ref_release(r, a[0]);
 	if (fid == 0xc400002f)
 		result.ret = ref_signal(r, a[0], a[1]);
 	if (fid == 0xc4000030)
-		result.ret = ref_features(r, (uint32_t)a[0]);
+		result.ret = ref_features(r, ref_number(a[0]));
 	if (fid == 0xc4000031)
 		result.ret = ref_private_reset(r, pe);
 	if (fid == 0xc4000032)

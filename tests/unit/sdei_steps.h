@@ -365,6 +365,10 @@ struct source {
 	uint64_t random;     /* state, if there is no data */
 	const uint8_t *data; /* or NULL */
 	size_t size;
+	/* What most steps are about, so that they meet each other; nfocus = 0: all the same. */
+	unsigned nfocus;
+	uint32_t event[2];
+	unsigned pe, irq;
 };
 
 /* A number below n, n <= 2^16. Data that has ended reads as 0. */
@@ -386,8 +390,7 @@ static inline uint64_t pick_of(struct source *s, const uint64_t *values, unsigne
 	return values[pick(s, n)];
 }
 
-/* Mostly an event that may exist; else a wrong number; seldom with rubbish in the upper half, which
- * the argument's type does not have. */
+/* Mostly an event that may exist; else a wrong number. */
 static inline uint64_t pick_event(struct source *s)
 {
 	static const uint64_t bad[] = { 1,          0x40000000,          0x40000005, 0x40000104,
@@ -395,12 +398,37 @@ static inline uint64_t pick_event(struct source *s)
 					0xc0000001, UINT64_C(0xfffffffe) };
 	unsigned kind = pick(s, 32);
 
+	if (kind >= 12 && s->nfocus)
+		return s->event[pick(s, s->nfocus)];
 	if (kind == 0)
 		return pick_of(s, bad, COUNT(bad));
 	if (kind < 8)
 		return SLOT_BASE + pick(s, 4);
-	return (kind == 8 ? UINT64_C(0xdead000000000000) : 0) |
-	       world_numbers[pick(s, COUNT(world_numbers))];
+	return world_numbers[pick(s, COUNT(world_numbers))];
+}
+
+/* Decide what it will be about. */
+static inline void draw_focus(struct source *s)
+{
+	unsigned n = pick(s, 3);
+
+	for (unsigned i = 0; i < n; i++)
+		s->event[i] = (uint32_t)pick_event(s);
+	s->pe = pick(s, NPE);
+	s->irq = pick(s, NIRQS);
+	if (n == 1 && pick(s, 2))
+		s->event[0] = SLOT_BASE + (world_irqs[s->irq].shared ? 2 : 0);
+	s->nfocus = n;
+}
+
+static inline unsigned pick_irq(struct source *s)
+{
+	return s->nfocus && pick(s, 3) ? s->irq : pick(s, NIRQS);
+}
+
+static inline unsigned pick_pe(struct source *s)
+{
+	return s->nfocus && pick(s, 2) ? s->pe : pick(s, NPE);
 }
 
 static inline uint64_t pick_affinity(struct source *s)
@@ -417,7 +445,7 @@ static inline uint64_t pick_affinity(struct source *s)
 
 	if (pick(s, 12) == 0)
 		return pick_of(s, bad, COUNT(bad));
-	return world_mpidr[pick(s, NPE)];
+	return world_mpidr[pick_pe(s)];
 }
 
 static inline void pick_register(struct source *s, uint64_t *arg)
@@ -444,7 +472,7 @@ static inline uint64_t pick_intid(struct source *s)
 
 	if (pick(s, 8) == 0)
 		return pick_of(s, bad, COUNT(bad));
-	return world_irqs[pick(s, NIRQS)].intid;
+	return world_irqs[pick_irq(s)].intid;
 }
 
 static inline void pick_call_args(struct source *s, struct step *step)
@@ -494,6 +522,16 @@ static inline void pick_call_args(struct source *s, struct step *step)
 	}
 }
 
+/* Seldom, rubbish in the upper half of an argument whose type has 32 bits: an event, a parameter, an
+ * interrupt, a feature. */
+static inline void pick_rubbish(struct source *s, struct step *step)
+{
+	unsigned which = step->fid == FID_GET_INFO ? pick(s, 2) : 0;
+
+	if (step->fid != FID_RESUME && pick(s, 40) == 0)
+		step->arg[which] |= UINT64_C(0xdead000000000000);
+}
+
 static inline bool world_is_shared(uint32_t event)
 {
 	return event == 0x40000003 || event == 0x40000004 || event == SLOT_BASE + 2 ||
@@ -503,7 +541,7 @@ static inline bool world_is_shared(uint32_t event)
 /* Mostly with the PE that the event's type asks for. */
 static inline void pick_trigger(struct source *s, uint64_t *arg)
 {
-	unsigned pe = pick(s, NPE);
+	unsigned pe = pick_pe(s);
 
 	arg[0] = (uint32_t)pick_event(s);
 	arg[1] = world_is_shared((uint32_t)arg[0]) ? SDEI_NO_PE : pe;
@@ -523,13 +561,15 @@ static inline struct step pick_step(struct source *s, const unsigned *weights)
 		at -= weights[i];
 	step.kind = (uint8_t)step_choices[i].kind;
 	step.fid = step_choices[i].fid;
-	step.pe = (uint8_t)pick(s, NPE);
-	if (step.kind == STEP_CALL && step_choices[i].nargs)
+	step.pe = (uint8_t)pick_pe(s);
+	if (step.kind == STEP_CALL && step_choices[i].nargs) {
 		pick_call_args(s, &step);
+		pick_rubbish(s, &step);
+	}
 	if (step.kind == STEP_TRIGGER)
 		pick_trigger(s, step.arg);
 	if (step.kind == STEP_LINE || step.kind == STEP_BUSY) {
-		step.arg[0] = pick(s, NIRQS);
+		step.arg[0] = pick_irq(s);
 		step.arg[1] = pick(s, step.kind == STEP_LINE ? 2 : 3) == 1;
 	}
 	if (step.kind == STEP_EVALUATE)

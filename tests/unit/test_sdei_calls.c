@@ -365,6 +365,7 @@ static void the_operators_view(void **state)
 	struct fw_locked locked;
 
 	ready(f, 1, PN);
+	ready(f, 1, SC); /* behind PN by number */
 	expect(f, 0, BIND, ARGS(SPI_EDGE), FIRST_SPI);
 	locked = fw_lock(&f->lock);
 	assert_int_equal(sdei_find(locked, &f->sdei, E0)->type, SDEI_PRIVATE);

@@ -151,6 +151,21 @@ static bool pe_differs(struct difference *d, struct fw_locked locked, const stru
 	       differ_pe(d, pe, "SPSR_EL1", r->spsr[pe], w->spsr[pe]);
 }
 
+/* A trigger that waits; a level-triggered event has its line for that. */
+static bool pending_differs(struct difference *d, const struct pair *p, unsigned e, unsigned pe)
+{
+	const struct ref *r = &p->ref;
+	const struct sdei *s = &p->world.sdei;
+	unsigned column = (unsigned)ref_column(r, (int)e, (int)pe);
+	char what[64];
+
+	if (ref_is_level(r, (int)e))
+		return false;
+	snprintf(what, sizeof(what), "event 0x%x pending", r->setup->event[e].num);
+	return differ_pe(d, pe, what, r->pending[e][column],
+			 s->handler[s->event[e].handler + column].pending);
+}
+
 static bool event_differs(struct difference *d, struct fw_locked locked, const struct pair *p,
 			  unsigned e)
 {
@@ -165,7 +180,8 @@ static bool event_differs(struct difference *d, struct fw_locked locked, const s
 	snprintf(what, sizeof(what), "status of event 0x%x", num);
 	for (unsigned pe = 0; pe < NPE; pe++)
 		if (differ_pe(d, pe, what, ref_status(r, (int)e, (int)pe),
-			      sdei_status(locked, &p->world.sdei, num, pe)))
+			      sdei_status(locked, &p->world.sdei, num, pe)) ||
+		    pending_differs(d, p, e, pe))
 			return true;
 	return false;
 }
@@ -405,7 +421,8 @@ static bool sequence_fails(const struct sequence *s, enum ref_wrong wrong, struc
 	return failed;
 }
 
-/* Each sequence has its own taste: some steps come often in it and some not at all. */
+/* Each sequence has its own taste: some steps come often in it and some not at all, and most are
+ * about one or two events. */
 static void draw_sequence(struct sequence *s, uint64_t seed)
 {
 	static const unsigned taste[] = { 1, 1, 1, 1, 0, 3 };
@@ -416,6 +433,7 @@ static void draw_sequence(struct sequence *s, uint64_t seed)
 		weights[i] = step_choices[i].weight * taste[pick(&source, COUNT(taste))];
 	weights[1] += 10; /* REGISTER and PE_UNMASK, without which nothing ever happens */
 	weights[2] += 10;
+	draw_focus(&source);
 	s->length = 20 + pick(&source, MAX_LENGTH - 20);
 	for (unsigned pe = 0; pe < NPE; pe++)
 		s->step[pe] = (struct step){ .kind = STEP_ON, .pe = (uint8_t)pe };

@@ -178,7 +178,7 @@ static void check_innermost(const struct kind *kind, unsigned digits, enum place
 	fixture_init(&f);
 	bring(&f, kind, digits, runner);
 	go(&f, place);
-	result = invoke(&f, 0, fid, ARGS(0), &ret);
+	result = invoke(&f, 0, fid, ARGS(fid == CONTEXT ? 1 : 0), &ret);
 	if (inside && fid != CONTEXT)
 		assert_int_equal(result, FW_RESUMED);
 	else
@@ -186,7 +186,7 @@ static void check_innermost(const struct kind *kind, unsigned digits, enum place
 	if (!inside)
 		assert_int_equal(ret, SDEI_DENIED);
 	if (inside && fid == CONTEXT && place != IN_ITSELF && running(digits) && runner == 0)
-		assert_int_equal(ret, kind->event); /* x0 of the handler below */
+		assert_int_equal(ret, arg_of(kind->event)); /* x1 of the handler below */
 	/* Only its own COMPLETE ends a handler. */
 	if (place == IN_ITSELF && fid != CONTEXT)
 		digits -= 1;

@@ -139,6 +139,7 @@ static void note_entry(struct world *w, struct account *account)
 	account->entered++;
 	w->doubled += account->entered > account->sent;
 	pthread_cond_signal(&account->taken);
+	pthread_cond_signal(&w->pe[HOTPLUG_PE].wake);
 }
 
 static void note_entered(struct world *w, const struct sdei_note *n)
@@ -301,16 +302,21 @@ static void come_on(struct pe_thread *t)
 	register_event(t, PRIVATE_CRITICAL);
 }
 
-/* Off, at any moment, also while it was asked to take a shared event. */
+/* Off, at any moment, also in a handler or while it was asked to take a shared event; until the
+ * others have taken what was sent by then, for nobody else can. */
 static void off_and_on(struct pe_thread *t)
 {
 	struct world *w = t->world;
 	struct fw_locked locked = fw_lock(&w->lock);
+	unsigned normal = w->shared[0].sent, critical = w->shared[1].sent;
 
 	sdei_pe_off(locked, &w->sdei, t->index);
 	w->off_inside += t->depth > 0;
+	while (!w->stop && (w->shared[0].entered < normal || w->shared[1].entered < critical))
+		pthread_cond_wait(&t->wake, &w->lock.mutex);
 	fw_unlock(locked);
 	t->depth = 0;
+	atomic_store(&t->kicked, false);
 	come_on(t);
 }
 

@@ -5,6 +5,7 @@
 # needs: linux
 ln -s "$KERNEL" Image
 for name in initrd initrd.gz; do ln -s "$INITRD" $name; done
+ln -s "$PAYLOADS/sdei.flat" sdei.flat
 for name in psci.flat test.bin; do ln -s "$PAYLOADS/psci.flat" $name; done
 
 count=0

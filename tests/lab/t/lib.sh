@@ -212,3 +212,11 @@ psci() {
 	shift 2
 	run_payload psci "$suite_arguments strict=rasvm" "$suite_status" "$@"
 }
+
+# The SDEI conformance suite likewise, with the calls and lines it needs. sdei BOOTARGS STATUS [OPTION...]
+sdei() {
+	suite_arguments=$1
+	suite_status=$2
+	shift 2
+	run_payload sdei "$suite_arguments strict=rasvm" "$suite_status" --vendor-calls --test-timer "$@"
+}
