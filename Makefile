@@ -191,7 +191,8 @@ unit: $(UNIT_BIN)
 -include tests/model/rules.mk
 
 .PHONY: check-model
-check-model: deps-build
+fuzz: deps
+check-model: deps
 	@+tests/model/run.sh
 
 # ---- static checks ----

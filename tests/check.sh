@@ -4,7 +4,8 @@
 #
 # fast: static checks and unit tests on this machine, under sanitizers; no emulator.
 # SAN=thread (or another) in the environment: all unit tests under that sanitizer instead.
-# all:  fast, then what is built (size, man page, examples), then the lab (tests/lab/check.sh).
+# all:  fast, then what is built (size, man page), the models, a minute of fuzzing, then the lab
+#       (tests/lab/check.sh).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 mode=${1:-all}
@@ -142,6 +143,8 @@ fi
 if [ "$mode" = all ]; then
 	step build make -j"$JOBS" --no-print-directory all guest
 	step size tests/size.sh
+	step model tests/model/run.sh
+	step fuzz make -j"$JOBS" --no-print-directory fuzz
 	step man tests/man.sh
 	step install tests/install.sh
 	step tidy make -j"$JOBS" --no-print-directory tidy

@@ -24,4 +24,4 @@ awk '
 	END {
 		for (i = 0; seen < total / 2; i++) seen += count[i]
 		printf "functions: %d, median %d lines, over 60 lines: %d (%.1f %%)\n", total, i - 1, long, 100 * long / total
-	}' main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c lib/*.c
+	}' main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c lib/*.c

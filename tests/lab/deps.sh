@@ -46,6 +46,8 @@ needs_lab() {
 
 needs_checkers() {
 	echo 'clang clang second compiler'
+	echo 'libclang-rt-dev - run-time library of the fuzzers, this machine'
+	echo 'spin spin model checker'
 	echo 'clang-format clang-format layout of the sources'
 	echo 'clang-tidy clang-tidy static checks'
 	echo 'cppcheck cppcheck static checks'
