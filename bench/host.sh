@@ -190,9 +190,10 @@ measure_sdei_registers() {
 	signals=$(sed -n 's/^value sdei_signals //p' "$LAB/tmp/values")
 	for what in reads writes; do
 		n=$(sed -n "s/^cpu 0: .*reg-$what \([0-9]*\).*/\1/p" "$LAB/tmp/err")
-		[ "${signals:-0}" -gt 0 ] && [ -n "$n" ] || continue
-		echo "bench: rasvm sdei_$what $(((n + signals / 2) / signals))"
-		echo "bench: note reg-$what: $n for $signals signals"
+		if [ "${signals:-0}" -gt 0 ] && [ -n "$n" ]; then
+			echo "bench: rasvm sdei_$what $(((n + signals / 2) / signals))"
+			echo "bench: note reg-$what: $n for $signals signals"
+		fi
 	done
 }
 

@@ -9,8 +9,8 @@
 
 #include "guest/lib/dt.h"
 
-#define HELD_LIMIT_US   (5 * SECOND_US)
-#define CALL_LIMIT_US   (5 * SECOND_US)
+#define HELD_LIMIT_US   STALL_US
+#define CALL_LIMIT_US   STALL_US
 #define PPI_BASE        16
 #define SPI_BASE        32
 #define MAX_LEFT_FRAMES 2

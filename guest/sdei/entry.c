@@ -4,11 +4,11 @@
 #define INSN_HVC0 UINT32_C(0xd4000002)
 #define INSN_SMC0 UINT32_C(0xd4000003)
 
-#define SPSR_MODE     UINT64_C(0x1f)
-#define SPSR_EL0T     UINT64_C(0)
-#define SPSR_EL1H     UINT64_C(5)
-#define SPSR_IL       (UINT64_C(1) << 20)
-#define SPSR_SS       (UINT64_C(1) << 21)
+#define SPSR_MODE UINT64_C(0x1f)
+#define SPSR_EL0T UINT64_C(0)
+#define SPSR_EL1H UINT64_C(5)
+#define SPSR_IL   (UINT64_C(1) << 20)
+#define SPSR_SS   (UINT64_C(1) << 21)
 
 #define SCTLR_SPAN      (UINT64_C(1) << 23)
 #define SCTLR_DSSBS     (UINT64_C(1) << 44)
@@ -261,7 +261,7 @@ static void expect_spin_interrupted(struct run *t, bool el0)
 	} else {
 		left = sdei_spin(&spin_word, SPIN_ROUNDS);
 	}
-	expect(t, smp_wait(&machine.cpu[1], SECOND_US), "cpu1: no return");
+	expect(t, smp_wait(&machine.cpu[1], STALL_US), "cpu1: no return");
 	if (!expect(t, left != 0 && runs_on(0, E0) == 1,
 		    "%s: expected one handler to end the loop, found %lu entered", where,
 		    runs_on(0, E0)))
@@ -329,13 +329,13 @@ static void expect_denied_elsewhere(struct run *t, enum slot slot)
 	hold_again();
 	set_handler(slot, handler_held);
 	expect_eq(t, fire(slot, &machine.cpu[1]), SDEI_SUCCESS, "%s: trigger", name);
-	if (!expect(t, wait_runs(1, slot, 1, SECOND_US), "%s: expected to run on cpu1", name))
+	if (!expect(t, wait_runs(1, slot, 1, STALL_US), "%s: expected to run on cpu1", name))
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(calls); i++)
 		expect_eq(t, smccc(calls[i], 0, 0, 0), SDEI_DENIED, "0x%lx while cpu1 runs %s",
 			  calls[i], name);
 	release_held();
-	expect(t, wait_ends(1, slot, 1, SECOND_US), "%s: expected to end on cpu1", name);
+	expect(t, wait_ends(1, slot, 1, STALL_US), "%s: expected to end on cpu1", name);
 	expect_eq(t, (int64_t)runs_on(1, slot), 1, "%s: runs on cpu1", name);
 }
 
@@ -468,7 +468,7 @@ static void l15(struct run *t)
 	call_on(t, 1, SDEI_FID_ENABLE, event, 0, 0);
 	call_on(t, 1, SDEI_FID_PE_UNMASK, 0, 0, 0);
 	expect_eq(t, fire(E0, cpu), SDEI_SUCCESS, "SIGNAL(cpu1)");
-	if (!expect(t, smp_wait_off(cpu, 2 * SECOND_US), "cpu1: expected an exception, found none"))
+	if (!expect(t, smp_wait_off(cpu, STALL_US), "cpu1: expected an exception, found none"))
 		return;
 	expect(t, crash->seen, "cpu1: expected an exception");
 	expect_hex(t, ESR_EC(crash->esr), EC_INSN_ABORT, "cpu1: exception class");
@@ -482,7 +482,7 @@ static void l15(struct run *t)
 	if (!make_ready(t, 1, E0))
 		return;
 	fire(E0, cpu);
-	expect(t, wait_runs(1, E0, 1, SECOND_US), "cpu1: expected its handler to run");
+	expect(t, wait_runs(1, E0, 1, STALL_US), "cpu1: expected its handler to run");
 }
 
 static const struct test tests[] = {

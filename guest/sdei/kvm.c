@@ -45,29 +45,39 @@ static void insert(struct latency *l, uint64_t us)
 	l->us[i] = us;
 }
 
-/* Microseconds from before `send` until *count is seen to grow, while cpu1 spins. False: a stall. */
+/* Send, and wait until *count grows; microseconds, or 0 after a second. */
+static uint64_t one_latency(void (*send)(void), const uint64_t *count)
+{
+	uint64_t before = shared_read(count), start = timer_now();
+
+	send();
+	while (shared_read(count) == before)
+		if (timer_us_since(start) > SECOND_US * machine.time_scale)
+			return 0;
+	return timer_us_since(start) + 1;
+}
+
+/* LATENCY_ROUNDS times, while cpu1 spins. False: one did not come, or cpu1 is lost. */
 static bool measure(struct run *t, struct latency *l, void (*send)(void), const uint64_t *count,
 		    bool masked)
 {
 	struct cpu *cpu = &machine.cpu[1];
+	uint64_t us = 1;
 
 	l->n = 0;
 	shared_write(&stop_spinning, 0);
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job_spin, masked);
 	wait_word(&cpu->scratch, SECOND_US);
-	while (l->n < LATENCY_ROUNDS) {
-		uint64_t before = shared_read(count), start;
-
+	while (us && l->n < LATENCY_ROUNDS) {
 		timer_spin_us(2000);
-		start = timer_now();
-		send();
-		while (shared_read(count) == before && timer_us_since(start) < SECOND_US)
-			cpu_relax();
-		insert(l, timer_us_since(start));
+		us = one_latency(send, count);
+		insert(l, us);
 	}
 	shared_write(&stop_spinning, 1);
-	return expect(t, smp_wait(cpu, SECOND_US), "cpu1: lost");
+	return expect(t, us, "%s %u: expected it to arrive within a second",
+		      masked ? "event" : "interrupt", l->n) &&
+	       expect(t, smp_wait(cpu, SECOND_US), "cpu1: lost");
 }
 
 static void print_latency(const char *what, const struct latency *l)

@@ -7,9 +7,10 @@
 void guest_start(const void *dtb, uint64_t boot_el, uint64_t sctlr);
 
 static const struct test_group *const groups[] = {
-	&group_identity, &group_register, &group_info,   &group_signal,    &group_entry,
-	&group_complete, &group_mask,     &group_shared, &group_bind,      &group_reset,
-	&group_power,    &group_kvm,      &group_storm,  &group_registers, &group_operator,
+	&group_identity, &group_register, &group_states,    &group_info,
+	&group_signal,   &group_entry,    &group_complete,  &group_mask,
+	&group_shared,   &group_bind,     &group_reset,     &group_power,
+	&group_kvm,      &group_storm,    &group_registers, &group_operator,
 };
 
 static void apply_bootargs(void)

@@ -23,14 +23,15 @@
 #include "guest/lib/tap.h"
 #include "guest/lib/timer.h"
 
-extern const struct test_group group_identity, group_register, group_info, group_signal,
-	group_entry, group_complete, group_mask;
+extern const struct test_group group_identity, group_register, group_states, group_info,
+	group_signal, group_entry, group_complete, group_mask;
 extern const struct test_group group_shared, group_bind, group_reset, group_power, group_kvm,
 	group_storm, group_registers, group_operator;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define SECOND_US UINT64_C(1000000)
+#define STALL_US  (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
 #define SGI_TEST  1
 
 /* The events of a run; indexes of everything that is kept for each event. */

@@ -9,6 +9,8 @@
  * completes. Every access to req, in_guest and immediate_exit is a step of its own. A signal ends
  * KVM_RUN if it comes after the thread went into the kernel, also before immediate_exit is read
  * there; one that comes earlier is spent on an empty handler.
+ * What is done under the lock is one step up to the first access to one of these, since nobody else
+ * can see it before.
  * Not modelled: weak memory. All these accesses are sequentially consistent atomics in the C code,
  * so the interleavings here are all there are. Nor suspend, private events, priorities and routing
  * to one PE: those need no decision between threads, and the explorer has them with the real code.
@@ -28,11 +30,11 @@
 #define NTRIGGERS 2
 #endif
 #ifndef NCALLS
-#define NCALLS 3
+#define NCALLS 2
 #endif
 #define NONE NPE
 
-/* Each thread's, seen by the others. */
+/* Each thread's, seen by the others without a lock. */
 bool req[NPE];            /* VCPU_REQ_SDEI */
 bool in_guest[NPE];
 bool immediate_exit[NPE];
@@ -42,6 +44,7 @@ bool signalled[NPE];
 /* Under the firmware lock. */
 bool lock;
 bool on[NPE], masked[NPE], in_handler[NPE];
+bool turned_on[NPE];      /* CPU_ON was called, the thread is yet to see it */
 bool pending, running;
 byte asked = NONE;
 byte owed;                /* triggers that found nothing pending, less the runs */
@@ -50,76 +53,65 @@ byte calls = NCALLS;
 #define CAN_TAKE(p) (on[p] && !masked[p] && !in_handler[p])
 #define SOME_PE     (CAN_TAKE(0) || CAN_TAKE(1) || CAN_TAKE(2))
 #define WAITING     (pending && !running && SOME_PE)
+#define NEXT(p)     ((p + 1) % NPE)
 
-inline take_lock()
+/* sdei_reroute(), up to the kick: who is asked already, else the PE at hand, else the first that can
+ * take it. `taker` is whom to kick. */
+inline route(me)
 {
-	atomic { !lock -> lock = true }
-}
-
-inline drop_lock()
-{
-	lock = false
-}
-
-/* vcpu_kick() */
-inline kick(p)
-{
-	req[p] = true;
+	taker = NONE;
 	if
-	:: in_guest[p] ->
-#ifndef BUG_SIGNAL_ONLY
-		immediate_exit[p] = true;
-#endif
-		atomic { if
-		:: in_kernel[p] -> signalled[p] = true
-		:: else
-		fi }
+	:: !pending || running -> asked = NONE
+	:: else ->
+		if
+		:: asked != NONE && CAN_TAKE(asked) -> taker = asked
+		:: (asked == NONE || !CAN_TAKE(asked)) && CAN_TAKE(me) -> taker = me
+		:: else ->
+			if
+			:: CAN_TAKE(0) -> taker = 0
+			:: !CAN_TAKE(0) && CAN_TAKE(1) -> taker = 1
+			:: !CAN_TAKE(0) && !CAN_TAKE(1) && CAN_TAKE(2) -> taker = 2
+			:: else
+			fi
+		fi;
+		if
+		:: taker == asked -> taker = NONE
+		:: else -> asked = taker
+		fi
+	fi;
+	/* vcpu_kick() begins. */
+	if
+	:: taker != NONE -> req[taker] = true
 	:: else
 	fi
 }
 
-/* Whom to ask: who is asked already, the PE at hand, the first that can. */
-inline choose(me, taker)
-{
-	if
-	:: !pending || running -> taker = NONE
-	:: else ->
-		if
-		:: asked != NONE && CAN_TAKE(asked) -> taker = asked
-		:: else ->
-			if
-			:: CAN_TAKE(me) -> taker = me
-			:: else ->
-				if
-				:: CAN_TAKE(0) -> taker = 0
-				:: !CAN_TAKE(0) && CAN_TAKE(1) -> taker = 1
-				:: !CAN_TAKE(0) && !CAN_TAKE(1) && CAN_TAKE(2) -> taker = 2
-				:: else -> taker = NONE
-				fi
-			fi
-		fi
-	fi
-}
-
-/* sdei_reroute(): after every change, lock held. */
-inline reroute(me, taker)
-{
-	d_step { choose(me, taker) }
-	if
-	:: taker == asked
-	:: taker == NONE && asked != NONE -> asked = NONE
-	:: taker != NONE && taker != asked -> asked = taker; kick(taker)
-	fi;
-	taker = NONE
-}
-
-inline after_change(me, taker)
+/* After a change that may take the event away from the PE that is asked. */
+inline hand_over(me)
 {
 #ifdef BUG_NO_HANDOVER
-	skip
+	taker = NONE
 #else
-	reroute(me, taker)
+	route(me)
 #endif
+}
+
+/* The rest of vcpu_kick(), and the end of the locked section. */
+inline kick_and_unlock()
+{
+	if
+	:: atomic { taker == NONE -> lock = false }
+	:: atomic { taker != NONE && !in_guest[taker] -> taker = NONE; lock = false }
+	:: atomic { taker != NONE && in_guest[taker] -> skip };
+#ifndef BUG_SIGNAL_ONLY
+		immediate_exit[taker] = true;
+#endif
+		atomic {
+			signalled[taker] = signalled[taker] || in_kernel[taker];
+			taker = NONE;
+			lock = false
+		}
+	fi
 }
 
 inline end_handler(me)
@@ -130,131 +122,116 @@ inline end_handler(me)
 	fi
 }
 
-/* sdei_evaluate(): enter the event if it is still there. */
 inline enter(me)
 {
-	if
-	:: pending && !running && CAN_TAKE(me) ->
-#ifdef BUG_NO_LOCK
-		skip; /* another thread can come between the test and what follows */
-#endif
-		d_step {
-			assert(!running);
-			assert(owed == 1);
-			owed--;
-			pending = false;
-			running = true;
-			in_handler[me] = true;
-			asked = NONE
-		}
-	:: else
-	fi
+	assert(!running);
+	assert(owed == 1);
+	owed--;
+	pending = false;
+	running = true;
+	in_handler[me] = true;
+	asked = NONE
 }
 
-/* fw_sdei(): is there something; if so the registers are read, then it is entered. */
-inline look(me, taker)
+#define ENTERABLE(me) (pending && !running && CAN_TAKE(me))
+
+/* fw_sdei(): sdei_wants(); then the registers are read without the lock; then sdei_evaluate(). */
+inline look(me)
 {
-#ifdef BUG_NO_LOCK
-	enter(me);
-	take_lock();
-	reroute(me, taker);
-	drop_lock()
-#else
-	take_lock();
 	if
-	:: pending && !running && CAN_TAKE(me) ->
-		drop_lock();
-		take_lock();
-		enter(me);
-		after_change(me, taker);
-		drop_lock()
-	:: else -> drop_lock()
-	fi
+	:: atomic { !lock && !ENTERABLE(me) -> skip }
+	:: atomic { !lock && ENTERABLE(me) -> skip };
+		atomic {
+			!lock -> lock = true;
+			if
+#ifdef BUG_NO_RECHECK
+			:: true -> enter(me)
+#else
+			:: ENTERABLE(me) -> enter(me)
 #endif
+			:: else
+			fi;
+			hand_over(me)
+		}
+		kick_and_unlock()
+	fi
 }
 
 /* A call of the guest, or the end of its handler. */
-inline serve_exit(me, taker)
+inline serve_exit(me)
 {
-	take_lock();
-	if
-	:: in_handler[me] -> end_handler(me); reroute(me, taker)
-	:: calls > 0 && !masked[me] -> calls--; masked[me] = true; after_change(me, taker)
-	:: calls > 0 && masked[me] -> calls--; masked[me] = false; reroute(me, taker)
-	:: calls > 0 -> calls--; end_handler(me); on[me] = false; masked[me] = true;
-		after_change(me, taker)
-	:: calls > 0 && !on[(me + 1) % NPE] -> calls--; power[(me + 1) % NPE] ! 1
-	:: else
-	fi;
-	drop_lock()
-}
-
-/* The guest has a reason to leave. */
-#define HAS_EXIT(me) (in_handler[me] || calls > 0)
-
-chan power[NPE] = [1] of { bit }; /* CPU_ON to the thread of a PE */
-
-inline kvm_run(me)
-{
-	in_kernel[me] = true;
-	if
-	:: immediate_exit[me]
-	:: else ->
-		/* A kick that comes from here on finds the thread in the kernel. */
-end_in_guest:	if
-		:: signalled[me]
-		:: HAS_EXIT(me) -> exits = true
+	atomic {
+		!lock -> lock = true;
+		if
+		:: in_handler[me] -> end_handler(me); route(me)
+		:: calls > 0 && masked[me] -> calls--; masked[me] = false; route(me)
+		:: calls > 0 && !masked[me] -> calls--; masked[me] = true; hand_over(me)
+		:: calls > 0 -> calls--; end_handler(me); on[me] = false; masked[me] = true;
+			hand_over(me)
+		:: calls > 0 && !on[NEXT(me)] -> calls--; turned_on[NEXT(me)] = true
+		:: else
 		fi
-	fi;
-	atomic { in_kernel[me] = false; signalled[me] = false }
+	}
+	kick_and_unlock()
 }
+
+/* The guest has a reason to leave KVM_RUN by itself. */
+#define HAS_EXIT(me) (in_handler[me] || calls > 0)
 
 proctype vcpu(byte me)
 {
 	byte taker = NONE;
-	bool request, exits;
 
 	do
 	:: on[me] ->
-#ifndef BUG_CLEAR_AFTER
-		immediate_exit[me] = false;
-#endif
-#ifdef BUG_CHECK_FIRST
-		request = req[me];
+#ifdef BUG_CLEAR_LATE
 		in_guest[me] = true;
+		immediate_exit[me] = false;
 #else
-		in_guest[me] = true;
-		request = req[me];
-#endif
-#ifdef BUG_CLEAR_AFTER
 		immediate_exit[me] = false;
+#ifndef BUG_CHECK_FIRST
+		in_guest[me] = true;
+#endif
 #endif
 		if
-		:: request ->
+		:: req[me] ->
 			in_guest[me] = false;
 #ifdef BUG_TAKE_LATE
-			look(me, taker);
+			look(me);
 			req[me] = false
 #else
 			req[me] = false;
-			look(me, taker)
+			look(me)
 #endif
-		:: else ->
-			exits = false;
-			kvm_run(me);
+		:: !req[me] ->
+#ifdef BUG_CHECK_FIRST
+			in_guest[me] = true;
+#endif
+			/* KVM_RUN. */
+			in_kernel[me] = true;
+			if
+			:: immediate_exit[me]
+			:: !immediate_exit[me] ->
+end_in_guest:			if
+				:: signalled[me]
+				:: HAS_EXIT(me)
+				fi
+			fi;
+			atomic { in_kernel[me] = false; signalled[me] = false }
 			in_guest[me] = false;
 			if
-			:: exits -> serve_exit(me, taker)
-			:: else
+			:: HAS_EXIT(me) -> serve_exit(me)
+			:: true
 			fi
-		fi;
-		d_step { request = false; exits = false }
+		fi
 	:: !on[me] ->
-end_off:	power[me] ? 1;
-		take_lock();
-		on[me] = true;
-		reroute(me, taker);
-		drop_lock()
+end_off:	atomic {
+			turned_on[me] && !lock -> lock = true;
+			turned_on[me] = false;
+			on[me] = true;
+			route(me)
+		}
+		kick_and_unlock()
 	od
 }
 
@@ -265,19 +242,19 @@ proctype trigger()
 
 	do
 	:: n > 0 ->
-		n--;
-		take_lock();
-		d_step {
+		atomic {
+			!lock -> lock = true;
+			n--;
 			owed = (pending -> owed : owed + 1);
-			pending = true
+			pending = true;
+			route(0)
 		}
-		reroute(0, taker);
-		drop_lock()
+		kick_and_unlock()
 	:: n == 0 -> break
 	od
 }
 
-/* Nothing can move any more, or nothing ever has to. */
+/* Nothing can move any more. */
 proctype rest()
 {
 end:	timeout -> assert(!WAITING)
