@@ -180,8 +180,10 @@ measure_sdei() {
 		measure_floor entry sdei_self 1
 		measure_floor round_trip sdei_trip 2
 	done
-	sdei_guest 'batches=0'
-	report_sdei
+	if [ "$BENCH_SAMPLES" != 0 ]; then
+		sdei_guest "batches=0 samples=$BENCH_SAMPLES"
+		report_sdei
+	fi
 }
 
 # Registers that KVM is asked for, for one SIGNAL to self and its COMPLETE.

@@ -7,6 +7,7 @@
 #   BENCH_CPUS=1 BENCH_MEM=256   the guest: vCPUs, MiB
 #   BENCH_VMMS="rasvm qemu lkvm"   a selection of them
 #   BENCH_ONLY=sdei    nothing but SDEI's part; boot: all but that
+#   BENCH_SAMPLES=1000 SDEI events and interrupts of each kind between CPUs, at most 1000; 0: none
 #   BENCH_LIMIT=120    seconds that one guest may take
 #   BENCH_PROFILE=1    also list rasvm's system calls up to the first KVM_RUN, with times
 #   PEER_LKVM=path     kvmtool's lkvm for arm64
@@ -28,6 +29,7 @@ BENCH_CPUS=${BENCH_CPUS:-1}
 BENCH_MEM=${BENCH_MEM:-256}
 BENCH_VMMS=${BENCH_VMMS:-rasvm qemu lkvm}
 BENCH_ONLY=${BENCH_ONLY:-}
+BENCH_SAMPLES=${BENCH_SAMPLES:-1000}
 BENCH_LIMIT=${BENCH_LIMIT:-120}
 BENCH_PROFILE=${BENCH_PROFILE:-0}
 PEER_LKVM=${PEER_LKVM:-}
@@ -75,7 +77,7 @@ make_overlay() {
 	cp "$BENCH_SRC/host.sh" "$overlay/lab/run.sh"
 	cat >"$overlay/lab/bench/env" <<-END
 		BENCH_ROUNDS=$BENCH_ROUNDS BENCH_CPUS=$BENCH_CPUS BENCH_MEM=$BENCH_MEM
-		BENCH_LIMIT=$BENCH_LIMIT BENCH_PROFILE=$BENCH_PROFILE
+		BENCH_LIMIT=$BENCH_LIMIT BENCH_SAMPLES=$BENCH_SAMPLES BENCH_PROFILE=$BENCH_PROFILE
 		BENCH_VMMS='$BENCH_VMMS' BENCH_ONLY=$BENCH_ONLY BENCH_QEMU_GIC=${LAB_GIC:-3}
 	END
 }

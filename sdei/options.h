@@ -17,7 +17,7 @@
 #define SDEI_NO_CPU          UINT32_MAX
 
 #define SDEI_PRIVATE_SLOTS 4 /* for INTERRUPT_BIND; DEN0054C recommends at least 2 of each kind */
-#define SDEI_SHARED_SLOTS  8
+#define SDEI_SHARED_SLOTS  4
 #define SDEI_SLOT_BASE     UINT32_C(0x40000100)
 
 /* The events every machine has besides event 0, and the watchdog's, which is there with

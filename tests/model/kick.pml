@@ -6,7 +6,7 @@
  *
  * Modelled: NPE vCPU threads and a thread that triggers the event NTRIGGERS times. The guest masks
  * and unmasks its PEs and turns them off and on, NCALLS times in all, whenever it likes; a handler
- * completes. Every access to req, in_guest and immediate_exit is a step of its own. A signal ends
+ * completes. NOTHERS times a PE is kicked for another reason, and so looks without being asked. Every access to req, in_guest and immediate_exit is a step of its own. A signal ends
  * KVM_RUN if it comes after the thread went into the kernel, also before immediate_exit is read
  * there; one that comes earlier is spent on an empty handler.
  * What is done under the lock is one step up to the first access to one of these, since nobody else
@@ -31,6 +31,9 @@
 #endif
 #ifndef NCALLS
 #define NCALLS 2
+#endif
+#ifndef NOTHERS
+#define NOTHERS 1
 #endif
 #define NONE NPE
 
@@ -184,14 +187,11 @@ proctype vcpu(byte me)
 
 	do
 	:: on[me] ->
-#ifdef BUG_CLEAR_LATE
-		in_guest[me] = true;
+#ifndef BUG_CLEAR_LATE
 		immediate_exit[me] = false;
-#else
-		immediate_exit[me] = false;
+#endif
 #ifndef BUG_CHECK_FIRST
 		in_guest[me] = true;
-#endif
 #endif
 		if
 		:: req[me] ->
@@ -204,6 +204,9 @@ proctype vcpu(byte me)
 			look(me)
 #endif
 		:: !req[me] ->
+#ifdef BUG_CLEAR_LATE
+			immediate_exit[me] = false;
+#endif
 #ifdef BUG_CHECK_FIRST
 			in_guest[me] = true;
 #endif
@@ -238,9 +241,21 @@ end_off:	atomic {
 proctype trigger()
 {
 	byte taker = NONE;
-	byte n = NTRIGGERS;
+	byte n = NTRIGGERS, others = NOTHERS;
 
 	do
+	:: others > 0 ->
+		atomic {
+			!lock -> lock = true;
+			others--;
+			if
+			:: taker = 0
+			:: taker = 1
+			:: taker = 2
+			fi;
+			req[taker] = true
+		}
+		kick_and_unlock()
 	:: n > 0 ->
 		atomic {
 			!lock -> lock = true;
@@ -250,7 +265,7 @@ proctype trigger()
 			route(0)
 		}
 		kick_and_unlock()
-	:: n == 0 -> break
+	:: n == 0 && others == 0 -> break
 	od
 }
 

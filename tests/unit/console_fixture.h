@@ -40,7 +40,7 @@ struct fixture {
 	struct err err;
 	int saved[2]; /* the test program's stdin and stdout */
 	int in, out;  /* far ends, which do not block; -1: none */
-	unsigned quits, panics, final_panics;
+	unsigned quits, pauses, panics, final_panics;
 };
 
 /* A stream of bytes that tells a lost, doubled or swapped byte, and has no Ctrl-a in it. */
@@ -92,7 +92,16 @@ static inline void fixture_panic(void *world, bool final)
 		f->panics++;
 }
 
-static const struct console_ops fixture_ops = { .quit = fixture_quit, .panic = fixture_panic };
+static inline void fixture_pause(void *world)
+{
+	((struct fixture *)world)->pauses++;
+}
+
+static const struct console_ops fixture_ops = {
+	.quit = fixture_quit,
+	.pause = fixture_pause,
+	.panic = fixture_panic,
+};
 
 static inline int fixture_build(void **state)
 {

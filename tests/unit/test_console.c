@@ -256,6 +256,21 @@ static void ctrl_a_x_works_while_a_key_waits_for_the_guest(void **state)
 	terminal_close(&t);
 }
 
+static void ctrl_a_p_pauses_and_does_not_reach_the_guest(void **state)
+{
+	struct fixture *f = *state;
+	struct terminal t = stdin_is_terminal(f);
+
+	open_console(f);
+	guest_listen(f);
+	type(f, &t, "a\x01pb\x01P", 6);
+	if (f->pauses != 2)
+		fail_msg("expected 2 requests to pause or go on, found %u", f->pauses);
+	expect_quits(f, 0);
+	expect_guest_reads(f, "ab");
+	terminal_close(&t);
+}
+
 static void ctrl_a_x_works_after_more_keys_than_are_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -1073,6 +1088,7 @@ int main(void)
 		TEST(a_full_pipe_whose_reader_left_ends_the_run),
 		TEST(a_socket_whose_reader_left_ends_the_run),
 		TEST(ctrl_a_x_works_while_a_key_waits_for_the_guest),
+		TEST(ctrl_a_p_pauses_and_does_not_reach_the_guest),
 		TEST(ctrl_a_x_works_after_more_keys_than_are_kept),
 		TEST(escape_keys_do_not_reach_the_guest),
 		TEST(a_pipe_has_no_escape_keys),
