@@ -370,7 +370,7 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu)
 	if (!row)
 		log_call(vcpu, &call);
 	binding = service == &vm->service[FW_SDEI] && call.fid == SDEI_FID_INTERRUPT_BIND &&
-		  fw_sdei_begin_bind(vcpu, call.arg[0]);
+		  fw_sdei_begin_bind(vcpu, (uint32_t)call.arg[0]);
 	result = serve(vcpu, service, row, &call);
 	if (binding)
 		fw_sdei_end_bind(vcpu);

@@ -296,20 +296,20 @@ static bool inactive(struct vcpu *vcpu, uint32_t intid)
 	return true;
 }
 
-bool fw_sdei_begin_bind(struct vcpu *vcpu, uint64_t intid)
+bool fw_sdei_begin_bind(struct vcpu *vcpu, uint32_t intid)
 {
 	struct vm *vm = vcpu->vm;
 	bool bound;
 
-	if (intid >= BOARD_NR_INTIDS || !lines_owned(vm, (uint32_t)intid))
+	if (!lines_owned(vm, intid))
 		return false;
 	struct fw_locked fw = fw_lock(&vm->fw);
-	bound = sdei_bound_event(fw, &vm->sdei, (uint32_t)intid) != SDEI_NO_EVENT;
+	bound = sdei_bound_event(fw, &vm->sdei, intid) != SDEI_NO_EVENT;
 	fw_unlock(fw);
 	if (bound)
 		return false;
 	vm_hold(vm, vcpu);
-	vcpu->bind_inactive = inactive(vcpu, (uint32_t)intid);
+	vcpu->bind_inactive = inactive(vcpu, intid);
 	return true;
 }
 

@@ -289,7 +289,7 @@ enum vcpu_next fw_sdei(struct vcpu *vcpu);
 
 /* Before and after the INTERRUPT_BIND call: see whether the interrupt is inactive and keep it so.
  * End only if begin said true. Owner thread. */
-bool fw_sdei_begin_bind(struct vcpu *vcpu, uint64_t intid);
+bool fw_sdei_begin_bind(struct vcpu *vcpu, uint32_t intid);
 void fw_sdei_end_bind(struct vcpu *vcpu);
 
 /* Bound lines rose. Main thread. */

@@ -84,6 +84,14 @@ void smccc_truncate(struct smccc *call, unsigned nargs)
 		call->arg[i] = (uint32_t)call->arg[i];
 }
 
+void smccc_narrow(struct smccc *call, const struct fw_call *row)
+{
+	if (row->flags & FW_CALL_W1)
+		call->arg[0] = (uint32_t)call->arg[0];
+	if (row->flags & FW_CALL_W2)
+		call->arg[1] = (uint32_t)call->arg[1];
+}
+
 const struct fw_call *fw_find(const struct fw_service *service, uint32_t fid)
 {
 	unsigned low = 0, high = service->ncalls;

@@ -52,6 +52,10 @@ struct smccc {
 #define FW_CALL_ENTRY   1u
 #define FW_CALL_SYSREGS 2u
 #define FW_CALL_SUSPEND 4u
+/* The type of the argument in x1, or x2, has 32 bits: the upper half of the register says nothing, even
+ * in an SMC64 call (DEN0028 2.6; AAPCS64, parameters shorter than a register). */
+#define FW_CALL_W1 8u
+#define FW_CALL_W2 16u
 
 typedef enum fw_result fw_fn(struct fw_locked, void *self, struct smccc *);
 
@@ -77,6 +81,9 @@ struct fw_service {
 
 /* Truncate the arguments of an SMC32 call to 32 bits (DEN0028: the upper halves are ignored). */
 void smccc_truncate(struct smccc *call, unsigned nargs);
+
+/* Truncate the arguments that the row says have 32 bits: FW_CALL_W1, FW_CALL_W2. */
+void smccc_narrow(struct smccc *call, const struct fw_call *row);
 
 /* The row for `fid`, or NULL: not a function of this service. Binary search, no lock needed. */
 const struct fw_call *fw_find(const struct fw_service *service, uint32_t fid);

@@ -27,28 +27,32 @@ enum feature { FEATURE_BIND_SLOTS, FEATURE_RELATIVE_MODE };
 
 enum { CAN_BE_SIGNALLED = 0, CANNOT_BE_SIGNALLED = 1 };
 
+#define W1      FW_CALL_W1
+#define W2      FW_CALL_W2
+#define SYSREGS FW_CALL_SYSREGS
+
 /* Sorted by function id: version that has it (all do), name, number of arguments. */
 const struct fw_call sdei_calls[] = {
 	/* clang-format off */
-	{ 0xc4000020, 0, "SDEI_VERSION",                   0, 0,               sdei_call_version             },
-	{ 0xc4000021, 0, "SDEI_EVENT_REGISTER",            5, 0,               sdei_call_register            },
-	{ 0xc4000022, 0, "SDEI_EVENT_ENABLE",              1, 0,               sdei_call_enable              },
-	{ 0xc4000023, 0, "SDEI_EVENT_DISABLE",             1, 0,               sdei_call_disable             },
-	{ 0xc4000024, 0, "SDEI_EVENT_CONTEXT",             1, 0,               sdei_call_context             },
-	{ 0xc4000025, 0, "SDEI_EVENT_COMPLETE",            1, 0,               sdei_call_complete            },
-	{ 0xc4000026, 0, "SDEI_EVENT_COMPLETE_AND_RESUME", 1, FW_CALL_SYSREGS, sdei_call_complete_and_resume },
-	{ 0xc4000027, 0, "SDEI_EVENT_UNREGISTER",          1, 0,               sdei_call_unregister          },
-	{ 0xc4000028, 0, "SDEI_EVENT_STATUS",              1, 0,               sdei_call_status              },
-	{ 0xc4000029, 0, "SDEI_EVENT_GET_INFO",            2, 0,               sdei_call_get_info            },
-	{ 0xc400002a, 0, "SDEI_EVENT_ROUTING_SET",         3, 0,               sdei_call_routing_set         },
-	{ 0xc400002b, 0, "SDEI_PE_MASK",                   0, 0,               sdei_call_pe_mask             },
-	{ 0xc400002c, 0, "SDEI_PE_UNMASK",                 0, 0,               sdei_call_pe_unmask           },
-	{ 0xc400002d, 0, "SDEI_INTERRUPT_BIND",            1, 0,               sdei_call_bind                },
-	{ 0xc400002e, 0, "SDEI_INTERRUPT_RELEASE",         1, 0,               sdei_call_release             },
-	{ 0xc400002f, 0, "SDEI_EVENT_SIGNAL",              2, 0,               sdei_call_signal              },
-	{ 0xc4000030, 0, "SDEI_FEATURES",                  1, 0,               sdei_call_features            },
-	{ 0xc4000031, 0, "SDEI_PRIVATE_RESET",             0, 0,               sdei_call_private_reset       },
-	{ 0xc4000032, 0, "SDEI_SHARED_RESET",              0, 0,               sdei_call_shared_reset        },
+	{ 0xc4000020, 0, "SDEI_VERSION",                   0, 0,       sdei_call_version             },
+	{ 0xc4000021, 0, "SDEI_EVENT_REGISTER",            5, W1,      sdei_call_register            },
+	{ 0xc4000022, 0, "SDEI_EVENT_ENABLE",              1, W1,      sdei_call_enable              },
+	{ 0xc4000023, 0, "SDEI_EVENT_DISABLE",             1, W1,      sdei_call_disable             },
+	{ 0xc4000024, 0, "SDEI_EVENT_CONTEXT",             1, W1,      sdei_call_context             },
+	{ 0xc4000025, 0, "SDEI_EVENT_COMPLETE",            1, W1,      sdei_call_complete            },
+	{ 0xc4000026, 0, "SDEI_EVENT_COMPLETE_AND_RESUME", 1, SYSREGS, sdei_call_complete_and_resume },
+	{ 0xc4000027, 0, "SDEI_EVENT_UNREGISTER",          1, W1,      sdei_call_unregister          },
+	{ 0xc4000028, 0, "SDEI_EVENT_STATUS",              1, W1,      sdei_call_status              },
+	{ 0xc4000029, 0, "SDEI_EVENT_GET_INFO",            2, W1 | W2, sdei_call_get_info            },
+	{ 0xc400002a, 0, "SDEI_EVENT_ROUTING_SET",         3, W1,      sdei_call_routing_set         },
+	{ 0xc400002b, 0, "SDEI_PE_MASK",                   0, 0,       sdei_call_pe_mask             },
+	{ 0xc400002c, 0, "SDEI_PE_UNMASK",                 0, 0,       sdei_call_pe_unmask           },
+	{ 0xc400002d, 0, "SDEI_INTERRUPT_BIND",            1, W1,      sdei_call_bind                },
+	{ 0xc400002e, 0, "SDEI_INTERRUPT_RELEASE",         1, W1,      sdei_call_release             },
+	{ 0xc400002f, 0, "SDEI_EVENT_SIGNAL",              2, W1,      sdei_call_signal              },
+	{ 0xc4000030, 0, "SDEI_FEATURES",                  1, W1,      sdei_call_features            },
+	{ 0xc4000031, 0, "SDEI_PRIVATE_RESET",             0, 0,       sdei_call_private_reset       },
+	{ 0xc4000032, 0, "SDEI_SHARED_RESET",              0, 0,       sdei_call_shared_reset        },
 	/* clang-format on */
 };
 const unsigned sdei_ncalls = ARRAY_SIZE(sdei_calls);
@@ -62,6 +66,7 @@ enum fw_result sdei_call(struct fw_locked locked, struct sdei *sdei, const struc
 	assert(call->pe < sdei->config.npe);
 	if (!row)
 		return sdei_return(call, SDEI_NOT_SUPPORTED);
+	smccc_narrow(call, row);
 	result = row->fn(locked, sdei, call);
 	sdei_reroute(sdei, call->pe);
 	return result;

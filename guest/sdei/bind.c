@@ -310,7 +310,6 @@ static void p02(struct run *t)
 				 4096,
 				 0xffffffff,
 				 UINT64_MAX,
-				 (UINT64_C(1) << 32) + suite.test_spi,
 				 machine.timer_virt_intid,
 				 machine.timer_phys_intid,
 				 gic_last_spi() < LAST_SPI ? gic_last_spi() + 1 : 1020 };

@@ -77,7 +77,7 @@ static void k02(struct run *t)
 
 static void k03(struct run *t)
 {
-	static const int64_t wide[] = { SDEI_INVALID_PARAMETERS, SDEI_SUCCESS };
+	static const int64_t wide[] = { SDEI_SUCCESS, SDEI_INVALID_PARAMETERS };
 	const uint64_t self = this_cpu()->mpidr;
 	const struct {
 		uint64_t event, mpidr;

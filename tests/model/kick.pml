@@ -33,7 +33,7 @@
 #define NCALLS 2
 #endif
 #ifndef NOTHERS
-#define NOTHERS 1
+#define NOTHERS 0
 #endif
 #define NONE NPE
 

@@ -92,11 +92,10 @@ struct ref_result {
 
 /* ---- who is who ---- */
 
-/* An argument whose type has 32 bits. The whole register counts: rubbish in its upper half makes it
- * another number. */
+/* An argument whose type has 32 bits: rubbish in the upper half of its register is nothing. */
 static inline uint64_t ref_number(uint64_t arg)
 {
-	return arg;
+	return (uint32_t)arg;
 }
 
 /* Index of an existing event. */
