@@ -93,7 +93,9 @@ static void kick(void *world, unsigned pe)
 {
 	struct vm *vm = world;
 
-	vcpu_kick(&vm->vcpu[pe], VCPU_REQ_SDEI);
+	/* There are no vCPUs after a reset that failed, and the operator's triggers still come. */
+	if (pe < vm->nvcpus)
+		vcpu_kick(&vm->vcpu[pe], VCPU_REQ_SDEI);
 }
 
 /* The watchdog poses as the secure timer's interrupt, which is what clients bind. */
@@ -323,9 +325,9 @@ void fw_sdei_end_bind(struct vcpu *vcpu)
 
 void fw_sdei_lines(struct vm *vm)
 {
-	uint32_t intid;
-
-	while ((intid = lines_take_raised(&vm->lines))) {
+	/* Each line once: one that rises again makes event_fd readable again, and a guest that does
+	 * nothing else must not keep the main loop here. */
+	for (uint32_t intid = 0; (intid = lines_take_raised(&vm->lines, intid)); intid++) {
 		struct fw_locked fw = fw_lock(&vm->fw);
 
 		sdei_line_raised(fw, &vm->sdei, intid);

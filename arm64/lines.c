@@ -144,12 +144,12 @@ void lines_release(struct vm *vm, uint32_t intid)
 	pthread_mutex_unlock(&lines->lock);
 }
 
-uint32_t lines_take_raised(struct lines *lines)
+uint32_t lines_take_raised(struct lines *lines, uint32_t intid)
 {
 	uint32_t found = 0;
 
 	pthread_mutex_lock(&lines->lock);
-	for (uint32_t i = 0; i < BOARD_NR_INTIDS && !found; i++)
+	for (uint32_t i = intid; i < BOARD_NR_INTIDS && !found; i++)
 		if (lines->raised[i])
 			found = i;
 	lines->raised[found] = false;

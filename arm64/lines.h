@@ -49,7 +49,7 @@ bool lines_bind(struct vm *vm, uint32_t intid);
 /* The line is the interrupt controller's again, which sees its level. Any thread. */
 void lines_release(struct vm *vm, uint32_t intid);
 
-/* The next bound line that rose, or 0. Main thread, after event_fd became readable. */
-uint32_t lines_take_raised(struct lines *lines);
+/* The first bound line from `intid` on that rose, or 0. Main thread, after event_fd became readable. */
+uint32_t lines_take_raised(struct lines *lines, uint32_t intid);
 
 #endif

@@ -358,9 +358,9 @@ static int take_signals(struct vm *vm)
 	sigset_t set, kick_set;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGRTMIN, &kick, NULL);
+	sigaction(SIGUSR1, &kick, NULL);
 	sigemptyset(&kick_set);
-	sigaddset(&kick_set, SIGRTMIN);
+	sigaddset(&kick_set, SIGUSR1);
 	pthread_sigmask(SIG_UNBLOCK, &kick_set, NULL);
 	stop_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);

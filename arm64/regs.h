@@ -10,10 +10,12 @@
 
 struct vcpu;
 
+/* In the order in which KVM gets them. PSTATE is first: while it says AArch32, KVM cuts PC and x0 to x14
+ * to 32 bits at each write of any of these. */
 enum vcpu_reg {
-	REG_X0, /* REG_X0 + n is xn, n up to 17 */
-	REG_PC = 18,
 	REG_PSTATE,
+	REG_X0, /* REG_X0 + n is xn, n up to 17 */
+	REG_PC = REG_X0 + 18,
 	REG_ELR,
 	REG_SPSR,
 	REG_SCTLR,

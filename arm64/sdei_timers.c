@@ -31,7 +31,9 @@ static void arm_triggers(struct sdei_timers *t)
 	timerfd_settime(t->trigger_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void use_up(struct sdei_timers *t, unsigned i)
+/* Times that passed while the main thread was busy are left out, not made up for: else whoever cannot
+ * keep up would have more to do each time, and signals and --timeout would wait for ever. */
+static void use_up(struct sdei_timers *t, unsigned i, uint64_t now_ns)
 {
 	struct sdei_trigger_rule *rule = &t->rule[i];
 
@@ -40,7 +42,7 @@ static void use_up(struct sdei_timers *t, unsigned i)
 	else if (!rule->every_ns)
 		t->due_ns[i] = 0;
 	else
-		t->due_ns[i] += rule->every_ns;
+		t->due_ns[i] += ((now_ns - t->due_ns[i]) / rule->every_ns + 1) * rule->every_ns;
 }
 
 static void on_trigger(void *arg, uint32_t events)
@@ -56,9 +58,10 @@ static void on_trigger(void *arg, uint32_t events)
 		return;
 	now_ns = clock_now_ns();
 	while ((i = next_rule(t)) >= 0 && t->due_ns[i] <= now_ns) {
-		if (fw_sdei_trigger(vm, t->rule[i].event, t->rule[i].cpu, "operator", &err))
+		if (fw_sdei_trigger(vm, t->rule[i].event, t->rule[i].cpu, "operator", &err) &&
+		    log_allow(&t->log, now_ns))
 			log_warn("--sdei-trigger: %s", err.text);
-		use_up(t, (unsigned)i);
+		use_up(t, (unsigned)i, now_ns);
 	}
 	arm_triggers(t);
 }
@@ -120,6 +123,7 @@ void sdei_timers_start(struct vm *vm)
 	struct sdei_timers *t = &vm->sdei_timers;
 
 	t->nrules = vm->config->nsdei_triggers;
+	t->log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 20 };
 	for (unsigned i = 0; i < t->nrules; i++) {
 		t->rule[i] = vm->config->sdei_trigger[i];
 		t->due_ns[i] = vm->started_ns + t->rule[i].at_ns;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "sdei/options.h"
 
@@ -17,6 +18,7 @@ struct sdei_timers {
 	struct sdei_trigger_rule rule[SDEI_MAX_TRIGGERS]; /* the machine's own copy: used up */
 	uint64_t due_ns[SDEI_MAX_TRIGGERS];               /* CLOCK_MONOTONIC; 0: used up */
 	unsigned nrules;
+	struct log_limit log;
 	int trigger_fd, watchdog_fd;
 };
 

@@ -70,8 +70,13 @@ void trace_close(struct trace *trace)
 
 static void write_line(struct trace *trace, const char *line, int len)
 {
+	ssize_t n;
+
+	do
+		n = write(trace->fd, line, (size_t)len);
+	while (n < 0 && errno == EINTR); /* a kick */
 	/* A full disk must not stop the guest: the line is lost, and counted. */
-	if (write(trace->fd, line, (size_t)len) != len)
+	if (n != len)
 		atomic_fetch_add(&trace->lost, 1);
 }
 

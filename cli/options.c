@@ -181,8 +181,8 @@ static const struct opt run_rows[] = {
 	{ .name = "sdei-watchdog", .kind = OPT_DURATION, .offset = CONFIG(sdei_watchdog_ns),
 	  .arg = "PERIOD", .min = NS_PER_MS, .max = VENDOR_MAX_PERIOD_MS * NS_PER_MS,
 	  .zero = "none",
-	  .help = "Trigger the SDEI event 0x40000008 on each CPU once a period, as firmware with "
-		  "an NMI watchdog does." },
+	  .help = "Trigger the SDEI event 0x40000008 once a period on each CPU that enabled it, as "
+		  "firmware with an NMI watchdog does." },
 	{ .name = "vendor-calls", .kind = OPT_FLAG, .offset = CONFIG(vendor_calls),
 	  .help = "The guest may trigger SDEI events by a call of rasvm's own." },
 

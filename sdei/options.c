@@ -39,7 +39,7 @@ const struct sdei_platform_event sdei_platform_events[] = {
 	  "free for tests" },
 	{ "watchdog",
 	  { SDEI_EVENT_WATCHDOG, SDEI_PRIVATE, SDEI_NORMAL },
-	  "fires on each PE that is on, once a period of --sdei-watchdog" },
+	  "fires on each PE that enabled it, once a period of --sdei-watchdog" },
 };
 const unsigned sdei_nplatform_events = ARRAY_SIZE(sdei_platform_events);
 

@@ -7,55 +7,24 @@
 
 #include "lib/types.h"
 
-#define END_OF_MOVES                                                                               \
-	{                                                                                          \
-		MV_NR, 0, 0, 0                                                                     \
-	}
-#define ROUTES (ALL | BIT(ROUTE_ANY))
-#define ANY    BIT(ROUTE_ANY)
+/* clang-format off */
+#define END_OF_MOVES { MV_NR, 0, 0, 0 }
+#define ROUTES       (ALL | BIT(ROUTE_ANY))
+#define ANY          BIT(ROUTE_ANY)
 
-#define PRIVATE_NORMAL                                                                             \
-	{                                                                                          \
-		0x40000001, SDEI_PRIVATE, SDEI_NORMAL                                              \
-	}
-#define PRIVATE_CRITICAL                                                                           \
-	{                                                                                          \
-		0x40000002, SDEI_PRIVATE, SDEI_CRITICAL                                            \
-	}
-#define SHARED_NORMAL                                                                              \
-	{                                                                                          \
-		0x40000003, SDEI_SHARED, SDEI_NORMAL                                               \
-	}
-#define SHARED_CRITICAL                                                                            \
-	{                                                                                          \
-		0x40000004, SDEI_SHARED, SDEI_CRITICAL                                             \
-	}
+#define PRIVATE_NORMAL   { 0x40000001, SDEI_PRIVATE, SDEI_NORMAL }
+#define PRIVATE_CRITICAL { 0x40000002, SDEI_PRIVATE, SDEI_CRITICAL }
+#define SHARED_NORMAL    { 0x40000003, SDEI_SHARED, SDEI_NORMAL }
+#define SHARED_CRITICAL  { 0x40000004, SDEI_SHARED, SDEI_CRITICAL }
 
 /* Both PEs run the guest, masked; nothing is registered. */
-#define BOTH_ON                                                                                    \
-	{ MV_TAKE_ON, 0, 0, 0 }, { MV_CPU_ON, 0, 1, 0 },                                           \
-	{                                                                                          \
-		MV_TAKE_ON, 1, 0, 0                                                                \
-	}
-#define REGISTERED(pe, event, route)                                                               \
-	{ MV_REGISTER, pe, event, route },                                                         \
-	{                                                                                          \
-		MV_ENABLE, pe, event, 0                                                            \
-	}
+#define BOTH_ON { MV_TAKE_ON, 0, 0, 0 }, { MV_CPU_ON, 0, 1, 0 }, { MV_TAKE_ON, 1, 0, 0 }
+#define REGISTERED(pe, event, route) { MV_REGISTER, pe, event, route }, { MV_ENABLE, pe, event, 0 }
 
 /* Moves almost every machine has. */
-#define MASKING                                                                                    \
-	{ MV_MASK, ALL, 0, 0 },                                                                    \
-	{                                                                                          \
-		MV_UNMASK, ALL, 0, 0                                                               \
-	}
-#define HANDLING                                                                                   \
-	{ MV_LOOK, ALL, 0, 0 }, { MV_ENTER, ALL, 0, 0 },                                           \
-	{                                                                                          \
-		MV_COMPLETE, ALL, 0, 0                                                             \
-	}
+#define MASKING  { MV_MASK, ALL, 0, 0 }, { MV_UNMASK, ALL, 0, 0 }
+#define HANDLING { MV_LOOK, ALL, 0, 0 }, { MV_ENTER, ALL, 0, 0 }, { MV_COMPLETE, ALL, 0, 0 }
 
-/* clang-format off */
 static const struct move both_on[] = { BOTH_ON, END_OF_MOVES };
 
 /* ---- private events: the whole life of three handlers on PE0, event 0 also on PE1 ---- */
@@ -137,7 +106,7 @@ static const struct pattern resume_moves[] = {
 	END_OF_MOVES
 };
 
-/* ---- bound interrupts; slots are 1 (private) and 2 (shared) ---- */
+/* ---- bound interrupts; event 1 is a platform event, 2 (and 3) the slots ---- */
 
 static const struct pattern bind_private_moves[] = {
 	HANDLING,
@@ -186,9 +155,10 @@ static const struct move bind_shared_prelude[] = {
 
 /* ---- PEs that go off, come on and suspend ---- */
 
-#define POWER                                                                                      \
-	{ MV_CPU_ON, BIT(0), BIT(1), 0 }, { MV_CPU_ON, BIT(1), BIT(0), 0 }, { MV_CPU_OFF, ALL, 0, 0 }, { MV_STANDBY, ALL, 0, 0 },          \
-		{ MV_POWERDOWN, ALL, 0, 0 }, { MV_TAKE_ON, ALL, 0, 0 }, { MV_WAKE, ALL, 0, 0 }
+#define POWER \
+	{ MV_CPU_ON, BIT(0), BIT(1), 0 }, { MV_CPU_ON, BIT(1), BIT(0), 0 }, { MV_CPU_OFF, ALL, 0, 0 }, \
+	{ MV_STANDBY, ALL, 0, 0 }, { MV_POWERDOWN, ALL, 0, 0 }, { MV_TAKE_ON, ALL, 0, 0 }, \
+	{ MV_WAKE, ALL, 0, 0 }
 
 static const struct move from_reset[] = { { MV_TAKE_ON, 0, 0, 0 }, END_OF_MOVES };
 static const struct pattern power_private_moves[] = {
@@ -197,13 +167,13 @@ static const struct pattern power_private_moves[] = {
 	POWER,
 	{ MV_FREEZE,         BIT(1), 0, 0 },
 	{ MV_SYSTEM_SUSPEND, BIT(0), 0, 0 },
-	{ MV_REGISTER,   ALL, BIT(0), ANY },
-	{ MV_ENABLE,     ALL, BIT(0), 0 },
-	{ MV_REGISTER,   BIT(0), BIT(1), ANY },
-	{ MV_ENABLE,     BIT(0), BIT(1), 0 },
-	{ MV_UNREGISTER, BIT(0), BIT(1), 0 },
-	{ MV_SIGNAL,     ALL, ALL, 0 },
-	{ MV_TRIGGER,    BIT(0), BIT(1), 0 },
+	{ MV_REGISTER,       ALL, BIT(0), ANY },
+	{ MV_ENABLE,         ALL, BIT(0), 0 },
+	{ MV_REGISTER,       BIT(0), BIT(1), ANY },
+	{ MV_ENABLE,         BIT(0), BIT(1), 0 },
+	{ MV_UNREGISTER,     BIT(0), BIT(1), 0 },
+	{ MV_SIGNAL,         ALL, ALL, 0 },
+	{ MV_TRIGGER,        BIT(0), BIT(1), 0 },
 	END_OF_MOVES
 };
 
