@@ -190,10 +190,7 @@ unit: $(UNIT_BIN)
 -include tests/fuzz/rules.mk
 -include tests/model/rules.mk
 
-.PHONY: check-model
-fuzz: deps
-check-model: deps
-	@+tests/model/run.sh
+check-model fuzz: deps
 
 # ---- static checks ----
 

@@ -275,31 +275,35 @@ static void delay(struct vcpu *vcpu, uint64_t ns)
 	fw_unlock(fw);
 }
 
-/* The service that has the function, or NULL. */
-static const struct fw_service *find_service(const struct vm *vm, uint32_t fid,
-					     const struct fw_call **row)
+/* What a function id stands for. */
+struct function {
+	const struct fw_service *service; /* NULL, as is row: unknown */
+	const struct fw_call *row;
+	size_t number; /* where it counts in call_count */
+};
+
+static struct function find_function(const struct vm *vm, uint32_t fid)
 {
+	struct function f = { NULL, NULL, 0 };
+
 	for (unsigned i = 0; i < FW_NSERVICES; i++) {
-		*row = fw_find(&vm->service[i], fid);
-		if (*row)
-			return &vm->service[i];
-	}
-	return NULL;
-}
+		const struct fw_service *s = &vm->service[i];
 
-static void count_call(struct vcpu *vcpu, const struct fw_service *service,
-		       const struct fw_call *row)
-{
-	struct vm *vm = vcpu->vm;
-	size_t function = 0;
-
-	for (const struct fw_service *s = vm->service; s < vm->service + FW_NSERVICES; s++) {
-		if (s == service) {
-			function += (size_t)(row - s->calls);
+		f.row = fw_find(s, fid);
+		if (f.row) {
+			f.service = s;
+			f.number += (size_t)(f.row - s->calls);
 			break;
 		}
-		function += s->ncalls;
+		f.number += s->ncalls;
 	}
+	return f;
+}
+
+static void count_call(struct vcpu *vcpu, size_t function)
+{
+	struct vm *vm = vcpu->vm;
+
 	vm->call_count[vcpu->index * (size_t)(vm->nfunctions + 1) + function]++;
 }
 
@@ -323,27 +327,26 @@ static void log_call(struct vcpu *vcpu, const struct smccc *call)
 	}
 }
 
-static enum fw_result serve(struct vcpu *vcpu, const struct fw_service *service,
-			    const struct fw_call *row, struct smccc *call)
+static enum fw_result serve(struct vcpu *vcpu, const struct function *f, struct smccc *call)
 {
 	struct vm *vm = vcpu->vm;
 	enum fw_result result;
 	struct fw_locked fw;
 
-	if (!service) {
+	if (!f->service) {
 		call->ret = SMCCC_NOT_SUPPORTED;
 		return FW_RETURN;
 	}
-	if (service == &vm->service[FW_PSCI] && vm->faults.n) {
+	if (f->service == &vm->service[FW_PSCI] && vm->faults.n) {
 		fw = fw_lock(&vm->fw);
-		uint64_t wait_ns = fault_delay(fw, &vm->faults, row, vcpu->index);
+		uint64_t wait_ns = fault_delay(fw, &vm->faults, f->row, vcpu->index);
 
 		fw_unlock(fw);
 		if (wait_ns)
 			delay(vcpu, wait_ns);
 	}
 	fw = fw_lock(&vm->fw);
-	result = service->serve(fw, service->self, row, call);
+	result = f->service->serve(fw, f->service->self, f->row, call);
 	vcpu->last_off = result == FW_PE_OFF && psci_all_off(fw, &vm->psci);
 	fw_unlock(fw);
 	return result;
@@ -359,23 +362,22 @@ enum vcpu_next fw_hypercall(struct vcpu *vcpu)
 		.pe = vcpu->index,
 		.now_ns = clock_now_ns(),
 	};
-	const struct fw_call *row;
-	const struct fw_service *service = find_service(vm, call.fid, &row);
+	const struct function f = find_function(vm, call.fid);
 	enum fw_result result;
 	bool binding;
 
-	if (row ? fetch(vcpu, row, &call) : fetch_unknown(vcpu, &call))
+	if (f.row ? fetch(vcpu, f.row, &call) : fetch_unknown(vcpu, &call))
 		return vcpu_fail(vcpu, "cannot read the arguments of a firmware call");
-	count_call(vcpu, service, row);
-	if (!row)
+	count_call(vcpu, f.number);
+	if (!f.row)
 		log_call(vcpu, &call);
-	binding = service == &vm->service[FW_SDEI] && call.fid == SDEI_FID_INTERRUPT_BIND &&
+	binding = f.service == &vm->service[FW_SDEI] && call.fid == SDEI_FID_INTERRUPT_BIND &&
 		  fw_sdei_begin_bind(vcpu, (uint32_t)call.arg[0]);
-	result = serve(vcpu, service, row, &call);
+	result = serve(vcpu, &f, &call);
 	if (binding)
 		fw_sdei_end_bind(vcpu);
 	if (trace_on(&vm->trace))
-		trace_call(&vm->trace, call.now_ns - vm->started_ns, row, &call, result);
+		trace_call(&vm->trace, call.now_ns - vm->started_ns, f.row, &call, result);
 	return apply(vcpu, &call, result);
 }
 

@@ -36,13 +36,14 @@ static void arm_triggers(struct sdei_timers *t)
 static void use_up(struct sdei_timers *t, unsigned i, uint64_t now_ns)
 {
 	struct sdei_trigger_rule *rule = &t->rule[i];
+	bool again = rule->every_ns && rule->count != 1;
 
-	if (rule->count && --rule->count == 0)
-		t->due_ns[i] = 0;
-	else if (!rule->every_ns)
-		t->due_ns[i] = 0;
-	else
+	if (rule->count)
+		rule->count--;
+	if (again)
 		t->due_ns[i] += ((now_ns - t->due_ns[i]) / rule->every_ns + 1) * rule->every_ns;
+	else
+		t->due_ns[i] = 0;
 }
 
 static void on_trigger(void *arg, uint32_t events)

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "lib/smccc.h"
 #include "lib/err.h"
+#include "lib/smccc.h"
 
 #define FAULT_MAX_RULES 32
 #define FAULT_ANY_PE    UINT32_MAX

@@ -18,6 +18,7 @@
 #define MAX_RAM_BANKS      4
 #define MAX_REDIST_REGIONS 4
 #define MAX_IDLE_STATES    8
+#define AARCH32_REGS       15
 
 /* What a CPU found in its registers when it was entered (start.S writes it, same order). */
 struct entry_state {
@@ -59,6 +60,7 @@ struct cpu {
 	bool resume_armed;
 	struct context el0_return;
 	uint64_t el0_result;
+	uint64_t el0_r[AARCH32_REGS]; /* r0 to r14 when AArch32 code left EL0 */
 	struct expected_exception expected;
 	struct crash crash;
 	uint64_t redist_base; /* GICv3 */

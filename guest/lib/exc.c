@@ -20,6 +20,7 @@ _Static_assert(sizeof(struct frame) == 304, "FRAME_BYTES in start.S");
 
 void exception_dispatch(struct frame *frame, uint64_t vector);
 _Noreturn void el0_enter(uint64_t pc, uint64_t sp, uint64_t arg, uint64_t return_pc);
+_Noreturn void el0_enter_a32(uint64_t pc, const uint64_t r[AARCH32_REGS]);
 
 static abort_fn *abort_run;
 
@@ -89,14 +90,20 @@ static void crash(struct cpu *cpu, const struct frame *f, uint64_t vector)
 	run_abort("unexpected exception");
 }
 
+static void el0_left(struct cpu *cpu, const struct frame *f)
+{
+	cpu->el0_result = f->x[0];
+	for (unsigned i = 0; i < AARCH32_REGS; i++)
+		cpu->el0_r[i] = (uint32_t)f->x[i];
+	context_restore(&cpu->el0_return, 1);
+}
+
 static void synchronous(struct cpu *cpu, struct frame *f, uint64_t vector)
 {
 	bool from_el0 = vector >= 8;
 
-	if (from_el0 && ESR_EC(f->esr) == EC_SVC64) {
-		cpu->el0_result = f->x[0];
-		context_restore(&cpu->el0_return, 1);
-	}
+	if (from_el0 && (ESR_EC(f->esr) == EC_SVC64 || ESR_EC(f->esr) == EC_SVC32))
+		el0_left(cpu, f);
 	if (!cpu->expected.armed)
 		crash(cpu, f, vector);
 	cpu->expected = (struct expected_exception){ false, true, f->esr, f->elr };
@@ -107,9 +114,10 @@ void exception_dispatch(struct frame *frame, uint64_t vector)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (vector == 5 || vector == 9) /* IRQ, from EL1 with SP_EL1 or from EL0 */
+	/* From EL1 with SP_EL1, from EL0, from EL0 in AArch32. */
+	if (vector == 5 || vector == 9 || vector == 13)
 		irq(cpu);
-	else if (vector == 4 || vector == 8)
+	else if (vector == 4 || vector == 8 || vector == 12)
 		synchronous(cpu, frame, vector);
 	else
 		crash(cpu, frame, vector);
@@ -127,4 +135,22 @@ uint64_t el0_run(const void *fn, uint64_t arg)
 			  mmu_el0_address(el0_leave));
 	sysreg_write(daif, sysreg_read(daif) & (daif | ~DAIF_ALL));
 	return cpu->el0_result;
+}
+
+bool el0_has_aarch32(void)
+{
+	return (sysreg_read(id_aa64pfr0_el1) & 15) == 2;
+}
+
+void el0_run_a32(const void *code, uint64_t r[AARCH32_REGS])
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t daif = sysreg_read(daif);
+
+	sysreg_write(daif, daif | DAIF_ALL);
+	if (context_save(&cpu->el0_return) == 0)
+		el0_enter_a32(mmu_el0_low_address(code), r);
+	sysreg_write(daif, sysreg_read(daif) & (daif | ~DAIF_ALL));
+	for (unsigned i = 0; i < AARCH32_REGS; i++)
+		r[i] = cpu->el0_r[i];
 }

@@ -9,6 +9,7 @@
 
 #define ESR_EC(esr) ((unsigned)((esr) >> 26 & 0x3f))
 #define EC_UNKNOWN  0x00u /* undefined instruction */
+#define EC_SVC32    0x11u
 #define EC_SVC64    0x15u
 
 /* SGI by which the boot CPU asks a CPU to power itself off wherever it is. */
@@ -24,6 +25,11 @@ bool exception_taken(uint64_t *esr);
 /* Run fn(arg) at EL0 on its own stack; its result. Code and data are reached through addresses EL0
  * may use, so fn must use only what is on its stack and what `arg` points to by such addresses. */
 uint64_t el0_run(const void *fn, uint64_t arg);
+
+/* Run A32 code at EL0 from `code` to its SVC, with r0 to r14 taken from r[] and stored there. It reaches
+ * code and data through mmu_el0_low_address(), which must have one. Only if el0_has_aarch32(). */
+void el0_run_a32(const void *code, uint64_t r[AARCH32_REGS]);
+bool el0_has_aarch32(void);
 
 extern const char el0_leave[], el0_hvc[], el0_smc[];
 

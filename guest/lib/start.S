@@ -278,6 +278,24 @@ el0_enter:
 	mov	x30, x3
 	eret
 
+/* void el0_enter_a32(uint64_t pc, const uint64_t r[15]) */
+	.global	el0_enter_a32
+	.hidden	el0_enter_a32
+el0_enter_a32:
+	msr	elr_el1, x0
+	mov	x9, #0x1d0			/* A32 state, User mode, AIF masked */
+	msr	spsr_el1, x9
+	mov	x15, x1
+	ldp	x0, x1, [x15]
+	ldp	x2, x3, [x15, #16]
+	ldp	x4, x5, [x15, #32]
+	ldp	x6, x7, [x15, #48]
+	ldp	x8, x9, [x15, #64]
+	ldp	x10, x11, [x15, #80]
+	ldp	x12, x13, [x15, #96]
+	ldr	x14, [x15, #112]
+	eret
+
 /* Code for EL0: leave it, with x0; and the two calls EL0 is not allowed to make. */
 	.global	el0_leave, el0_hvc, el0_smc
 	.hidden	el0_leave, el0_hvc, el0_smc

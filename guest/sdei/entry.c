@@ -7,6 +7,9 @@
 #define SPSR_MODE UINT64_C(0x1f)
 #define SPSR_EL0T UINT64_C(0)
 #define SPSR_EL1H UINT64_C(5)
+#define SPSR_USR  UINT64_C(0x10) /* AArch32, User */
+#define SPSR_AIF  UINT64_C(0x1c0)
+#define SPSR_T    UINT64_C(0x20)
 #define SPSR_IL   (UINT64_C(1) << 20)
 #define SPSR_SS   (UINT64_C(1) << 21)
 
@@ -285,6 +288,150 @@ static void l05(struct run *t)
 	expect_spin_interrupted(t, true);
 }
 
+/*
+ * A32 code that counts its rounds (handler.S), interrupted. KVM cuts PC and x0 to x14 to 32 bits when a
+ * register is written while PSTATE says AArch32, so the argument and, with the MMU on, the entry
+ * point and the resume address need more than 32.
+ */
+#define A32_ARG     UINT64_C(0xfedcba9876543210)
+#define A32_R(i)    (UINT64_C(0x81828384) + (i))
+#define A32_PATTERN 4 /* r4 to r14 have A32_R(); the loop uses r0 to r3 */
+
+static uint64_t a32_word[2] __attribute__((aligned(CACHE_LINE))); /* stop; rounds, by the loop */
+static uint64_t a32_resume;
+
+static bool a32_goes_on(uint64_t from)
+{
+	uint64_t start = timer_now();
+
+	while (shared_read(&a32_word[1]) == from)
+		if (timer_us_since(start) > SECOND_US * machine.time_scale)
+			return false;
+	return true;
+}
+
+/* Signal cpu0 in its loop; true if that goes on when the handler is over. Stops it. */
+static uint64_t job_signal_a32(uint64_t unused)
+{
+	bool goes_on;
+
+	(void)unused;
+	goes_on = wait_word(&a32_word[1], STALL_US) &&
+		  sdei_signal(machine.cpu[0].mpidr) == SDEI_SUCCESS &&
+		  wait_ends(0, E0, 1, STALL_US) && a32_goes_on(shared_read(&a32_word[1]));
+	shared_write(&a32_word[0], 1);
+	return goes_on;
+}
+
+static void leave_a32(struct sdei_entry *entry)
+{
+	if (!a32_resume)
+		return;
+	entry->leave = SDEI_FID_COMPLETE_AND_RESUME;
+	entry->leave_arg = a32_resume;
+}
+
+static void expect_a32_patterns(struct run *t, const uint64_t *x, const char *where)
+{
+	for (unsigned i = A32_PATTERN; i < AARCH32_REGS; i++)
+		expect_hex(t, (uint32_t)x[i], A32_R(i), "x%u %s", i, where);
+}
+
+/* pc and pstate are those of the interrupted code, code_pc that of handler.S. */
+static void expect_a32_record(struct run *t, const struct sdei_regs *r, uint64_t pc,
+			      uint64_t pstate, const char *where)
+{
+	uint64_t begin = mmu_el0_low_address(sdei_spin_a32);
+	uint64_t end = mmu_el0_low_address(sdei_spin_a32_end);
+
+	expect(t, pc >= begin && pc < end,
+	       "%s: interrupted PC: expected one in 0x%lx..0x%lx, found 0x%lx", where, begin, end,
+	       pc);
+	expect_hex(t, pstate & (SPSR_MODE | SPSR_AIF | SPSR_T), SPSR_USR | SPSR_AIF,
+		   "%s: interrupted PSTATE: AIF, T, mode", where);
+	expect_hex(t, r->daif, DAIF_ALL, "%s: DAIF", where);
+	expect_hex(t, r->current_el >> 2, 1, "%s: CurrentEL", where);
+	expect_hex(t, r->spsel, 1, "%s: SPSel", where);
+	expect_hex(t, r->pc >> 32, mmu_high_address(sdei_entry_normal) >> 32, "%s: PC[63:32]",
+		   where);
+	expect_a32_patterns(t, r->x, where);
+}
+
+static void expect_a32_handler(struct run *t)
+{
+	const struct sdei_regs *r = &this_sdei()->last[E0];
+
+	expect_hex(t, r->x[0], 0, "x0, the event");
+	expect_hex(t, r->x[1], A32_ARG, "x1, the argument");
+	expect_a32_record(t, r, r->x[2], r->x[3], "in the handler");
+}
+
+static void expect_a32_resumed(struct run *t)
+{
+	const struct sdei_regs *r = &this_sdei()->resumed;
+
+	if (!expect_eq(t, (int64_t)this_sdei()->resumes, !!a32_resume,
+		       "times the resume address was reached") ||
+	    !a32_resume)
+		return;
+	expect_a32_record(t, r, r->elr, r->spsr, "at the resume address");
+	expect_hex(t, (uint32_t)r->x[0], mmu_el0_low_address(a32_word), "x0 at the resume address");
+}
+
+/* `resume`: where COMPLETE_AND_RESUME goes, or 0 for COMPLETE. */
+static void expect_a32_interrupted(struct run *t, uint64_t resume)
+{
+	uint64_t r[AARCH32_REGS] = { mmu_el0_low_address(a32_word), SPIN_ROUNDS };
+
+	for (unsigned i = A32_PATTERN; i < AARCH32_REGS; i++)
+		r[i] = A32_R(i);
+	clear_records();
+	a32_resume = resume;
+	shared_write(&a32_word[0], 0);
+	shared_write(&a32_word[1], 0);
+	smp_post(&machine.cpu[1], job_signal_a32, 0);
+	el0_run_a32(sdei_spin_a32, r);
+	expect(t, smp_wait(&machine.cpu[1], 3 * STALL_US), "cpu1: no return");
+	if (!expect_eq(t, (int64_t)runs_on(0, E0), 1, "handlers entered"))
+		return;
+	expect(t, machine.cpu[1].result, "expected the loop to go on after the handler");
+	expect_a32_handler(t);
+	expect_a32_resumed(t);
+	expect_hex(t, r[0], mmu_el0_low_address(a32_word), "r0 when the loop ends");
+	expect(t, r[1] != 0, "expected the loop to be ended by cpu1, found all its rounds over");
+	expect_hex(t, r[1] + r[3], SPIN_ROUNDS, "rounds left and rounds done, in r1 and r3");
+	expect_a32_patterns(t, r, "when the loop ends");
+}
+
+static const char *a32_missing(void)
+{
+	if (!el0_has_aarch32())
+		return "this CPU has no AArch32 at EL0";
+	if (!mmu_el0_low_address(sdei_spin_a32))
+		return "no room for the image below 4 GiB";
+	return NULL;
+}
+
+static void l06(struct run *t)
+{
+	uint64_t ep = mmu_high_address(sdei_entry_normal);
+	uint64_t resume = mmu_high_address(sdei_resume_point);
+
+	if (a32_missing()) {
+		skip(t, a32_missing());
+		return;
+	}
+	set_handler(E0, leave_a32);
+	if (!start_or_fail(t, 1))
+		return;
+	expect_eq(t, sdei_register(0, ep ? ep : entry_of(E0), A32_ARG, 0, 0), SDEI_SUCCESS,
+		  "REGISTER(event 0)");
+	sdei_enable(0);
+	sdei_pe_unmask();
+	expect_a32_interrupted(t, 0);
+	expect_a32_interrupted(t, resume ? resume : (uint64_t)sdei_resume_point);
+}
+
 /* In a handler whose C code has used x0 to x17 by then: every parameter, twice. */
 static uint64_t context_seen[2][CONTEXT_NR];
 static int64_t context_bad[4];
@@ -489,6 +636,7 @@ static const struct test tests[] = {
 	{ "L01", "x0 to x17 at entry", l01, 0, 0, false },
 	{ "L03", "PSTATE at entry", l03, 0, 0, false },
 	{ "L05", "a loop at EL1 and at EL0 is interrupted", l05, 0, 2, false },
+	{ "L06", "an AArch32 EL0 loop is interrupted", l06, 0, 2, false },
 	{ "L09", "EVENT_CONTEXT", l09, 0, 0, false },
 	{ "L10", "CONTEXT, COMPLETE, COMPLETE_AND_RESUME where no handler runs", l10, 0, 0, false },
 	{ "L11", "relative mode", l11, 0, 0, false },

@@ -19,6 +19,7 @@
 	.set	SPSEL_OFF, 272
 	.set	ELR_OFF, 288
 	.set	SP_EL0_OFF, 304
+	.set	PC_OFF, 312
 	.set	REGS_BYTES, 320
 	.set	LEAVE_OFF, 320			/* struct sdei_entry */
 	.set	CONDUIT_OFF, 336
@@ -77,6 +78,8 @@ sdei_vectors:
 	mrs	x0, elr_el1
 	mrs	x1, spsr_el1
 	stp	x0, x1, [\base, #ELR_OFF]
+	adr	x0, .
+	str	x0, [\base, #PC_OFF]
 	.endm
 
 	.macro	entry, name, level, exact
@@ -206,3 +209,18 @@ sdei_spin:
 2:	mov	x0, x1
 	ret
 sdei_spin_end:
+
+/* For EL0 in AArch32, which the assembler does not speak here: until word[0] at r0 is not 0 or r1
+ * rounds are over, count the rounds in r3 and store that in word[1]. */
+	.global	sdei_spin_a32, sdei_spin_a32_end
+	.hidden	sdei_spin_a32, sdei_spin_a32_end
+sdei_spin_a32:
+	.inst	0xe5902000			/* 1: ldr r2, [r0] */
+	.inst	0xe3520000			/* cmp r2, #0 */
+	.inst	0x1a000003			/* bne 2f */
+	.inst	0xe2833001			/* add r3, r3, #1 */
+	.inst	0xe5803008			/* str r3, [r0, #8] */
+	.inst	0xe2511001			/* subs r1, r1, #1 */
+	.inst	0x1afffff8			/* bne 1b */
+	.inst	0xef000000			/* 2: svc #0 */
+sdei_spin_a32_end:

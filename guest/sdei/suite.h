@@ -74,7 +74,7 @@ struct sdei_regs {
 	uint64_t sp;                            /* SP_EL1 */
 	uint64_t daif, current_el, spsel, nzcv; /* PSTATE, each as its register shows it */
 	uint64_t elr, spsr, sp_el0;
-	uint64_t pad;
+	uint64_t pc; /* of the code in handler.S that stored these */
 };
 
 /* One activation of a handler. */
@@ -130,6 +130,7 @@ extern const char sdei_entry_normal[], sdei_entry_critical[], sdei_entry_normal_
 	sdei_entry_critical_exact[], sdei_resume_point[], sdei_vectors[];
 uint64_t sdei_spin(const uint64_t *word, uint64_t rounds);
 extern const char sdei_spin_end[];
+extern const char sdei_spin_a32[], sdei_spin_a32_end[]; /* for el0_run_a32() */
 void sdei_spin_el0(void); /* sdei_spin(x0, 2^26), then back to EL1; for el0_run() */
 
 /* What a handler does besides recording; runs in it, on the CPU it came to, with DAIF masked. It may

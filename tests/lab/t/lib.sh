@@ -220,3 +220,23 @@ sdei() {
 	shift 2
 	run_payload sdei "$suite_arguments strict=rasvm" "$suite_status" --vendor-calls --test-timer "$@"
 }
+
+# The calls of a kind as "CPU RESULT", or "CPU action", in the order in which they were made.
+sdei_calls() { # sdei_calls TRACE NAME-REGEX
+	sed -n 's/^{"t_ns":\([0-9]*\),"cpu":\([0-9]*\),.*"name":"\('"$2"'\)".*\("ret":\|"action":"\)\([-a-z_0-9]*\).*/\1 \2 \3 \5/p' "$1" |
+		sort -n | cut -d ' ' -f 2-
+}
+
+# sdei_probed TRACE CPUS WHAT: as the driver does when it starts (or starts again after a kexec).
+sdei_probed() {
+	is "$3: the first call" "$(sdei_calls "$1" 'SDEI_[A-Z_]*' | head -n 1 | cut -d ' ' -f 2)" SDEI_VERSION
+	sdei_calls "$1" 'SDEI_[A-Z_]*' | awk -v cpus="$2" '
+		$2 == "SDEI_VERSION" { stage = 1 }
+		$2 == "SDEI_PRIVATE_RESET" && stage == 1 && $3 == 0 { resets++ }
+		$2 == "SDEI_SHARED_RESET" && resets == cpus && $3 == 0 { stage = 2 }
+		$2 == "SDEI_PE_UNMASK" && stage == 2 && $3 == 0 && !seen[$1]++ { unmasked++ }
+		END { print stage + 0, resets + 0, unmasked + 0 }' >order
+	is "$3: VERSION, PRIVATE_RESET on each CPU, SHARED_RESET, PE_UNMASK on each CPU" \
+		"$(cat order)" "2 $2 $2"
+	has_not "$3: no SDEI call failed" "$1" '"name":"SDEI_.*"ret":-'
+}

@@ -17,3 +17,9 @@ is 'kernels booted' "$(grep -c 'guest: booted' "$OUT")" 2
 is 'kernels that saw 4 CPUs' "$(grep -c 'guest: ok - 4 CPUs online' "$OUT")" 2
 has_not 'no reset in between' trace.json 'SYSTEM_RESET'
 at_least 'CPU_ON calls' "$(grep -c '"\(PSCI_\)\?CPU_ON"' trace.json)" 6
+
+# The first kernel gives SDEI back, the second finds it as after a reset.
+has 'the second kernel finds SDEI' "$OUT" 'SDEIv1\.1 .* detected in firmware'
+has_not 'both kernels kept it' "$OUT" 'disabling SDEI'
+sed '1,/"name":"CPU_OFF"/d' trace.json | sed -n '/"name":"SDEI_VERSION"/,$p' >second.json
+sdei_probed second.json 4 'second kernel'
