@@ -419,6 +419,7 @@ static struct vm *machine_alloc(const struct run_config *config)
 	if (!vm)
 		return NULL;
 	vm->config = config;
+	vm->pid = getpid();
 	vm->kvm_fd = vm->probe_fd = vm->vm_fd = vm->gic_fd = vm->its_fd = -1;
 	vm->signal_fd = vm->timeout_fd = vm->panic_fd = vm->event_fd = vm->rtc_timer_fd = -1;
 	vm->test_timer_fd = vm->lines.event_fd = -1;

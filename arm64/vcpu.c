@@ -299,7 +299,7 @@ void vcpu_kick(struct vcpu *vcpu, uint32_t req)
 		return;
 	atomic_fetch_add(&vcpu->kicks, 1);
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_tgkill, getpid(), atomic_load(&vcpu->tid), SIGUSR1);
+	syscall(SYS_tgkill, vcpu->vm->pid, atomic_load(&vcpu->tid), SIGUSR1);
 }
 
 void vcpu_request(struct vcpu *vcpu, uint32_t req)

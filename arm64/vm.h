@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "arm64/board.h"
 #include "arm64/config.h"
@@ -121,6 +122,7 @@ struct sdei_counts {
 
 struct vm {
 	const struct run_config *config;
+	pid_t pid; /* rasvm's, for signals to its threads */
 	struct host_caps caps;
 	struct board board;
 	uint64_t mpidr[BOARD_MAX_CPUS];
