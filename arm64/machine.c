@@ -131,6 +131,16 @@ static void on_signal(void *arg, uint32_t events)
 	vm_end(vm, VM_INTERRUPTED);
 }
 
+/* A deadline on the timer's clock, or UINT64_MAX: none. */
+static void set_deadline(int fd, uint64_t deadline_ns)
+{
+	struct itimerspec when = { 0 };
+
+	if (deadline_ns != UINT64_MAX)
+		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
 /* ---- the real time clock's view of the host ---- */
 
 static uint64_t rtc_now_ns(void *world)
@@ -141,12 +151,7 @@ static uint64_t rtc_now_ns(void *world)
 
 static void rtc_set_alarm(void *world, uint64_t deadline_ns)
 {
-	struct vm *vm = world;
-	struct itimerspec when = { 0 };
-
-	if (deadline_ns != UINT64_MAX)
-		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
-	timerfd_settime(vm->rtc_timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	set_deadline(((struct vm *)world)->rtc_timer_fd, deadline_ns);
 }
 
 static const struct rtc_ops rtc_ops = { .now_ns = rtc_now_ns, .set_alarm = rtc_set_alarm };
@@ -174,12 +179,7 @@ static uint64_t test_timer_now_ns(void *world)
 
 static void test_timer_set_alarm(void *world, uint64_t deadline_ns)
 {
-	struct vm *vm = world;
-	struct itimerspec when = { 0 };
-
-	if (deadline_ns != UINT64_MAX)
-		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
-	timerfd_settime(vm->test_timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	set_deadline(((struct vm *)world)->test_timer_fd, deadline_ns);
 }
 
 static const struct test_timer_ops test_timer_ops = {
