@@ -73,30 +73,30 @@ payload_results 'stopped by SIGSTOP and continued'
 at_least 'events after a stop' "$(ran 0x40000001)" 1
 status_is 'stopped and continued' 0
 
-# Paused by the operator: an event that comes meanwhile is entered when the guest goes on. The keys
-# need a terminal.
-if script -q -c true /dev/null </dev/null >/dev/null 2>&1; then
-	mkfifo keys
-	script -q -c "rasvm run -k $PAYLOADS/sdei.flat --flat -c 2 -m 256M --timeout 60s \
-		-p 'test=W01 listen=0x40000001 for=15' --trace paused.json \
-		--sdei-trigger at=10s,event=0x40000001,cpu=1" "$OUT" <keys >/dev/null 2>"$ERR" 3>&- &
-	VM=$!
-	exec 8>keys
-	wait_for '^# listening' 1 9
-	printf '\001p' >&8
-	tries=200
-	while ! grep -q sdei_routed paused.json && [ "$tries" -gt 0 ]; do
-		tries=$((tries - 1))
-		sleep 0.1
-	done
-	sleep 2
-	has 'paused: the event is there' paused.json '"event":"sdei_triggered","sdei":"0x40000001"'
-	has_not 'paused: and not entered' paused.json '"event":"sdei_entered"'
-	printf '\001p' >&8
-	wait "$VM"
-	exec 8>&-
-	show_vm
-	is 'paused: entered when the guest went on' "$(ran 0x40000001)" 1
-else
-	skip 'paused by the operator' 'no script command to make a terminal'
-fi
+# Paused by the operator, which takes a terminal: an event that comes meanwhile is entered when the
+# guest goes on.
+mkfifo keys
+echo '$ rasvm run ... on a terminal'
+"$LAB/bin/on_tty" rasvm run -k "$PAYLOADS/sdei.flat" --flat -c 2 -m 256M --timeout 60s \
+	-p 'test=W01 listen=0x40000001 for=15' --trace paused.json \
+	--sdei-trigger at=10s,event=0x40000001,cpu=1 <keys >"$OUT" 2>"$ERR" 3>&- &
+VM=$!
+exec 8>keys
+wait_for '^# listening' 1 9
+printf '\001p' >&8
+tries=200
+while ! grep -q sdei_routed paused.json && [ "$tries" -gt 0 ]; do
+	tries=$((tries - 1))
+	sleep 0.1
+done
+sleep 2
+has 'paused: the event is there' paused.json '"event":"sdei_triggered","sdei":"0x40000001"'
+has_not 'paused: and not entered' paused.json '"event":"sdei_entered"'
+printf '\001p' >&8
+STATUS=0
+# shellcheck disable=SC2034 # read by status_is
+wait "$VM" || STATUS=$?
+exec 8>&-
+show_vm
+status_is 'paused and continued' 0
+is 'paused: entered when the guest went on' "$(ran 0x40000001)" 1
