@@ -154,12 +154,14 @@ static uint64_t *counter(struct sdei_counts *c, enum sdei_note_kind kind)
 
 static void count(struct vm *vm, const struct sdei_note *n)
 {
-	for (unsigned i = 0; i < vm->sdei.nevents; i++) {
-		uint64_t *c = counter(&vm->sdei_counts[i], n->kind);
+	uint64_t *c;
+	unsigned i = 0;
 
-		if (vm->sdei.event[i].def.num == n->event && c)
-			++*c;
-	}
+	while (i < vm->sdei.nevents && vm->sdei.event[i].def.num != n->event)
+		i++;
+	c = i < vm->sdei.nevents ? counter(&vm->sdei_counts[i], n->kind) : NULL;
+	if (c)
+		++*c;
 }
 
 static void note(void *world, const struct sdei_note *n)

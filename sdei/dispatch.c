@@ -282,11 +282,9 @@ static bool can_enter(const struct sdei *sdei, const struct sdei_event *event, u
 {
 	const struct sdei_handler *handler = sdei_handler_of(sdei, event, pe);
 
-	if (handler_hold(handler) || pe_hold(sdei, event, pe))
+	if (!is_pending(sdei, event, pe) || handler_hold(handler) || pe_hold(sdei, event, pe))
 		return false;
-	if (handler->rm_pe && handler->target != pe)
-		return false;
-	return is_pending(sdei, event, pe);
+	return !handler->rm_pe || handler->target == pe;
 }
 
 /* The most urgent event: critical before normal, then the lowest number. */

@@ -45,12 +45,6 @@ struct sdei_event *sdei_lookup_bound(struct sdei *sdei, uint64_t intid)
 	return NULL;
 }
 
-struct sdei_handler *sdei_handler_of(const struct sdei *sdei, const struct sdei_event *event,
-				     unsigned pe)
-{
-	return &sdei->handler[event->handler + (event->def.type == SDEI_PRIVATE ? pe : 0)];
-}
-
 unsigned sdei_nhandlers_of(const struct sdei *sdei, const struct sdei_event *event)
 {
 	return event->def.type == SDEI_PRIVATE ? sdei->config.npe : 1;

@@ -46,9 +46,13 @@ const struct sdei_event *sdei_lookup(const struct sdei *sdei, uint64_t num);
 /* The event bound to an interrupt, or NULL. */
 struct sdei_event *sdei_lookup_bound(struct sdei *sdei, uint64_t intid);
 
-/* The handler of a shared event, or of a private one on `pe`. */
-struct sdei_handler *sdei_handler_of(const struct sdei *sdei, const struct sdei_event *event,
-				     unsigned pe);
+/* The handler of a shared event, or of a private one on `pe`. Here, because every call asks it of
+ * every event. */
+static inline struct sdei_handler *sdei_handler_of(const struct sdei *sdei,
+						   const struct sdei_event *event, unsigned pe)
+{
+	return &sdei->handler[event->handler + (event->def.type == SDEI_PRIVATE ? pe : 0)];
+}
 
 /* How many handlers the event has: one, or one for each PE. Use as PE 0 to n - 1. */
 unsigned sdei_nhandlers_of(const struct sdei *sdei, const struct sdei_event *event);
