@@ -177,7 +177,7 @@ static void lay_out_gicv3(struct board *b)
 		place_below(b, BOARD_GIC_ITS, BOARD_GIC_REDIST, GIC_ITS_BYTES, GIC_ITS_BYTES);
 }
 
-static bool is_gicv2(enum board_gic gic)
+bool board_gic_is_v2(enum board_gic gic)
 {
 	return gic == BOARD_GICV2 || gic == BOARD_GICV2M;
 }
@@ -214,7 +214,7 @@ int board_layout(struct board *b, const struct board_config *config, struct err 
 	b->block[BOARD_PVTIME].size = config->pvtime ? PVTIME_BYTES : 0;
 	b->block[BOARD_TEST_TIMER].size = config->test_timer ? TEST_TIMER_BLOCK_BYTES : 0;
 	b->block[BOARD_RAM].size = config->ram_bytes;
-	if (is_gicv2(config->gic))
+	if (board_gic_is_v2(config->gic))
 		lay_out_gicv2(b);
 	else
 		lay_out_gicv3(b);

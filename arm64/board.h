@@ -94,6 +94,9 @@ uint64_t board_default_mpidr(unsigned index);
 
 const char *board_gic_name(enum board_gic gic);
 
+/* True for a GICv2, with or without the MSI frame. */
+bool board_gic_is_v2(enum board_gic gic);
+
 /* Most CPUs the interrupt controller can address: 8 for GICv2, BOARD_MAX_CPUS for GICv3. */
 unsigned board_gic_max_cpus(enum board_gic gic);
 

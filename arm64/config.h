@@ -81,4 +81,10 @@ struct run_config {
 	bool single_step; /* stop after each guest instruction */
 };
 
+/* SMCCC_OWN_*: the calls that rasvm itself serves for this machine. */
+static inline unsigned config_own_calls(const struct run_config *c)
+{
+	return smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns);
+}
+
 #endif

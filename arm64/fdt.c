@@ -144,15 +144,11 @@ static void prop_spi(struct tree *t, const struct board_block *block)
 	prop_cells(t, "interrupts", cells, ARRAY_SIZE(cells));
 }
 
-static bool is_gicv2(const struct board *board)
-{
-	return board->config.gic == BOARD_GICV2 || board->config.gic == BOARD_GICV2M;
-}
-
 /* Flags of a PPI: the trigger, and with GICv2 the CPUs that have it. */
 static uint32_t ppi_flags(const struct board *board, uint32_t trigger)
 {
-	return is_gicv2(board) ? trigger | IRQ_PPI_CPUS(board->config.ncpus) : trigger;
+	return board_gic_is_v2(board->config.gic) ? trigger | IRQ_PPI_CPUS(board->config.ncpus)
+						  : trigger;
 }
 
 /* Nodes */
@@ -391,7 +387,7 @@ static void gic_v2m(struct tree *t, const struct board_block *frame)
 static void gic(struct tree *t, const struct board *board)
 {
 	const struct board_block *dist = &board->block[BOARD_GIC_DIST];
-	bool v2 = is_gicv2(board);
+	bool v2 = board_gic_is_v2(board->config.gic);
 
 	begin(t, "interrupt-controller@%" PRIx64, dist->base);
 	phandle(t, PHANDLE_GIC);

@@ -101,7 +101,7 @@ static void add_services(struct vm *vm)
 			(struct fw_service){ "sdei", sdei_calls, sdei_ncalls, vm, serve_sdei };
 	vm->vendor.ops = &vendor_ops[c->vendor_calls && c->sdei][c->sdei_watchdog_ns > 0];
 	vm->vendor.world = vm;
-	if (c->vendor_calls || c->sdei_watchdog_ns)
+	if (config_own_calls(c) & SMCCC_OWN_VENDOR)
 		vm->service[FW_VENDOR] = (struct fw_service){ "vendor", vendor_calls, vendor_ncalls,
 							      vm, serve_vendor };
 	vm->nfunctions = 0;
@@ -151,7 +151,8 @@ void fw_reset(struct vm *vm, bool warm)
 	if (vm->config->sdei)
 		sdei_reset(fw, &vm->sdei);
 	fw_unlock(fw);
-	sdei_timers_watchdog(vm, vm->config->sdei_watchdog_ns);
+	if (vm->config->sdei_watchdog_ns)
+		sdei_timers_watchdog(vm, vm->config->sdei_watchdog_ns);
 }
 
 bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)

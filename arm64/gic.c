@@ -42,7 +42,7 @@ static int set_addresses(struct vm *vm, struct err *err)
 {
 	int r;
 
-	if (vm->board.config.gic <= BOARD_GICV2M) {
+	if (board_gic_is_v2(vm->board.config.gic)) {
 		r = set_address(vm, vm->gic_fd, KVM_VGIC_V2_ADDR_TYPE_DIST, BOARD_GIC_DIST, err);
 		if (r)
 			return r;
@@ -75,7 +75,7 @@ static int create_its(struct vm *vm, struct err *err)
 int gic_create(struct vm *vm, struct err *err)
 {
 	enum board_gic gic = vm->board.config.gic;
-	uint32_t type = gic <= BOARD_GICV2M ? KVM_DEV_TYPE_ARM_VGIC_V2 : KVM_DEV_TYPE_ARM_VGIC_V3;
+	uint32_t type = board_gic_is_v2(gic) ? KVM_DEV_TYPE_ARM_VGIC_V2 : KVM_DEV_TYPE_ARM_VGIC_V3;
 	uint32_t nr_intids = BOARD_NR_INTIDS;
 	int r;
 
@@ -96,18 +96,13 @@ int gic_create(struct vm *vm, struct err *err)
 	return gic == BOARD_GICV3_ITS ? create_its(vm, err) : 0;
 }
 
-static bool is_gicv2(const struct vm *vm)
-{
-	return vm->board.config.gic <= BOARD_GICV2M;
-}
-
 /* Which CPU an attribute is about: its index for a GICv2; else its affinity, Aff3 to Aff0 packed into
  * 32 bits. */
 static uint64_t cpu_in_attr(const struct vm *vm, unsigned cpu)
 {
 	uint64_t mpidr = vm->mpidr[cpu];
 
-	if (is_gicv2(vm))
+	if (board_gic_is_v2(vm->board.config.gic))
 		return (uint64_t)cpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT;
 	return (mpidr >> 32 << 24 | (mpidr & 0xffffff)) << KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT;
 }
@@ -115,7 +110,7 @@ static uint64_t cpu_in_attr(const struct vm *vm, unsigned cpu)
 /* The interrupt's bit in the array of registers at `offset`. */
 static int read_bit(struct vm *vm, uint32_t offset, uint32_t intid, unsigned cpu, bool *bit)
 {
-	bool redist = intid < INTID_SPI_BASE && !is_gicv2(vm);
+	bool redist = intid < INTID_SPI_BASE && !board_gic_is_v2(vm->board.config.gic);
 	uint32_t group = redist ? KVM_DEV_ARM_VGIC_GRP_REDIST_REGS : KVM_DEV_ARM_VGIC_GRP_DIST_REGS;
 	uint32_t word = 0;
 	int r;
@@ -145,7 +140,7 @@ static int read_pending(struct vm *vm, uint32_t intid, unsigned cpu, bool *pendi
 	bool level = false;
 	int r = read_bit(vm, GIC_ISPENDR, intid, cpu, pending);
 
-	if (r == 0 && !is_gicv2(vm))
+	if (r == 0 && !board_gic_is_v2(vm->board.config.gic))
 		r = read_level(vm, intid, cpu, &level);
 	*pending |= level;
 	return r;
@@ -188,7 +183,7 @@ int gic_choose(const struct host_caps *caps, enum irqchip_choice choice, enum bo
 			*gic = names[i].gic;
 	if (!caps->present)
 		return 0;
-	need_v2 = *gic <= BOARD_GICV2M;
+	need_v2 = board_gic_is_v2(*gic);
 	if ((need_v2 && caps->gicv2) || (*gic == BOARD_GICV3 && caps->gicv3) ||
 	    (*gic == BOARD_GICV3_ITS && caps->gicv3 && caps->its))
 		return 0;

@@ -717,10 +717,7 @@ static void print_filter(const struct run_config *c, FILE *out)
 		[SMCCC_KVM_FWD_TO_USER] = "rasvm",
 	};
 	struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES];
-	unsigned n = smccc_filter_plan(
-		c->smccc, c->nsmccc,
-		smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns),
-		entries);
+	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, config_own_calls(c), entries);
 
 	for (unsigned i = 0; i < n; i++)
 		fprintf(out, "calls   %#010x+%#x to %s\n", entries[i].base, entries[i].count,

@@ -101,9 +101,11 @@ static int open_timer(struct vm *vm, int *fd, void (*fn)(void *, uint32_t))
 int sdei_timers_open(struct vm *vm, struct err *err)
 {
 	struct sdei_timers *t = &vm->sdei_timers;
-	int r = open_timer(vm, &t->trigger_fd, on_trigger);
+	int r = 0;
 
-	if (r == 0)
+	if (vm->config->nsdei_triggers)
+		r = open_timer(vm, &t->trigger_fd, on_trigger);
+	if (r == 0 && vm->config->sdei_watchdog_ns)
 		r = open_timer(vm, &t->watchdog_fd, on_watchdog);
 	return r ? err_set(err, r, "cannot set up timers: %s", strerror(-r)) : 0;
 }
@@ -129,7 +131,8 @@ void sdei_timers_start(struct vm *vm)
 		t->rule[i] = vm->config->sdei_trigger[i];
 		t->due_ns[i] = vm->started_ns + t->rule[i].at_ns;
 	}
-	arm_triggers(t);
+	if (t->nrules)
+		arm_triggers(t);
 }
 
 void sdei_timers_watchdog(struct vm *vm, uint64_t period_ns)

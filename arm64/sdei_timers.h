@@ -22,14 +22,15 @@ struct sdei_timers {
 	int trigger_fd, watchdog_fd;
 };
 
-/* Make the timers and put them on vm->loop. 0 or -errno with `err`. Main thread. */
+/* Make the timers that the configuration asks for and put them on vm->loop. 0 or -errno with `err`. Main thread. */
 int sdei_timers_open(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 void sdei_timers_close(struct vm *vm);
 
 /* The machine starts now: times of --sdei-trigger count from vm->started_ns. Main thread. */
 void sdei_timers_start(struct vm *vm);
 
-/* Watchdog events every `period_ns`, the first a whole period from now; 0: none. Any thread. */
+/* Watchdog events every `period_ns`, the first a whole period from now; 0: none. Only with
+ * --sdei-watchdog. Any thread. */
 void sdei_timers_watchdog(struct vm *vm, uint64_t period_ns);
 
 #endif

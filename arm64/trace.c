@@ -68,51 +68,6 @@ void trace_close(struct trace *trace)
 		log_warn("--trace: %" PRIu64 " lines could not be written", trace->lost);
 }
 
-static void write_line(struct trace *trace, const char *line, int len)
-{
-	ssize_t n;
-
-	do
-		n = write(trace->fd, line, (size_t)len);
-	while (n < 0 && errno == EINTR); /* a kick */
-	/* A full disk must not stop the guest: the line is lost, and counted. */
-	if (n != len)
-		atomic_fetch_add(&trace->lost, 1);
-}
-
-void trace_call(struct trace *trace, uint64_t t_ns, const struct fw_call *row,
-		const struct smccc *call, enum fw_result result)
-{
-	char line[512];
-	size_t size = sizeof(line);
-	int n = snprintf(line, size,
-			 "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"conduit\":\"%s\",\"fid\":\"0x%08x\","
-			 "\"name\":\"%s\",\"args\":[",
-			 t_ns, call->pe, call->conduit == SMCCC_SMC ? "smc" : "hvc", call->fid,
-			 row ? row->name : smccc_owner_name(call->fid));
-
-	for (unsigned i = 0; i < call->nargs; i++)
-		n += snprintf(line + n, size - (size_t)n, "%s\"0x%" PRIx64 "\"", i ? "," : "",
-			      call->arg[i]);
-	if (result == FW_RESUMED)
-		n += snprintf(line + n, size - (size_t)n, "]}\n");
-	else if (result == FW_RETURN)
-		n += snprintf(line + n, size - (size_t)n, "],\"ret\":%" PRId64 "}\n", call->ret);
-	else
-		n += snprintf(line + n, size - (size_t)n, "],\"action\":\"%s\"}\n",
-			      action_names[result]);
-	write_line(trace, line, n);
-}
-
-void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *event)
-{
-	char line[128];
-	int n = snprintf(line, sizeof(line), "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"event\":\"%s\"}\n",
-			 t_ns, cpu, event);
-
-	write_line(trace, line, n);
-}
-
 /* A line being formatted; one that does not fit is cut. */
 struct line {
 	char text[512];
@@ -131,6 +86,47 @@ static void add(struct line *line, const char *fmt, ...)
 	n = vsnprintf(line->text + line->used, room, fmt, ap);
 	va_end(ap);
 	line->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void write_line(struct trace *trace, const struct line *line)
+{
+	ssize_t n;
+
+	do
+		n = write(trace->fd, line->text, line->used);
+	while (n < 0 && errno == EINTR); /* a kick */
+	/* A full disk must not stop the guest: the line is lost, and counted. */
+	if (n != (ssize_t)line->used)
+		atomic_fetch_add(&trace->lost, 1);
+}
+
+void trace_call(struct trace *trace, uint64_t t_ns, const struct fw_call *row,
+		const struct smccc *call, enum fw_result result)
+{
+	struct line line = { .used = 0 };
+
+	add(&line,
+	    "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"conduit\":\"%s\",\"fid\":\"0x%08x\","
+	    "\"name\":\"%s\",\"args\":[",
+	    t_ns, call->pe, call->conduit == SMCCC_SMC ? "smc" : "hvc", call->fid,
+	    row ? row->name : smccc_owner_name(call->fid));
+	for (unsigned i = 0; i < call->nargs; i++)
+		add(&line, "%s\"0x%" PRIx64 "\"", i ? "," : "", call->arg[i]);
+	add(&line, "]");
+	if (result == FW_RETURN)
+		add(&line, ",\"ret\":%" PRId64, call->ret);
+	else if (result != FW_RESUMED)
+		add(&line, ",\"action\":\"%s\"", action_names[result]);
+	add(&line, "}\n");
+	write_line(trace, &line);
+}
+
+void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *event)
+{
+	struct line line = { .used = 0 };
+
+	add(&line, "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"event\":\"%s\"}\n", t_ns, cpu, event);
+	write_line(trace, &line);
 }
 
 static void add_details(struct line *line, const struct sdei_note *note, uint64_t duration_ns)
@@ -165,5 +161,5 @@ void trace_sdei(struct trace *trace, uint64_t t_ns, const struct sdei_note *note
 	    note->event);
 	add_details(&line, note, duration_ns);
 	add(&line, "}\n");
-	write_line(trace, line.text, (int)line.used);
+	write_line(trace, &line);
 }

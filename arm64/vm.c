@@ -96,9 +96,7 @@ static int install_filter(struct vm *vm, struct err *err)
 {
 	struct smccc_filter_entry entries[SMCCC_FILTER_MAX_ENTRIES];
 	const struct run_config *c = vm->config;
-	unsigned own =
-		smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns);
-	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, own, entries);
+	unsigned n = smccc_filter_plan(c->smccc, c->nsmccc, config_own_calls(c), entries);
 
 	if (n && !vm->caps.smccc_filter)
 		return err_set(
@@ -180,7 +178,7 @@ static int vm_create_steps(struct vm *vm, struct err *err)
 	r = create_vcpus(vm, err);
 	if (r)
 		return r;
-	r = fw_sdei_probe(vm, err);
+	r = vm->config->sdei ? fw_sdei_probe(vm, err) : 0;
 	if (r)
 		return r;
 	r = gic_create(vm, err);

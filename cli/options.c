@@ -431,9 +431,8 @@ static int check_sdei(const struct run_config *config, struct err *err)
 static int check_smccc(const struct run_config *config, struct err *err)
 {
 	struct err reason = { "" };
-	unsigned own = smccc_filter_own(config->psci == PSCI_USER,
-					config->vendor_calls || config->sdei_watchdog_ns);
-	int rc = smccc_filter_check(config->smccc, config->nsmccc, own, &reason);
+	int rc = smccc_filter_check(config->smccc, config->nsmccc, config_own_calls(config),
+				    &reason);
 
 	return rc < 0 ? err_set(err, -EINVAL, "--smccc: %.400s", reason.text) : 0;
 }

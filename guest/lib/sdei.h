@@ -30,6 +30,8 @@
 /* rasvm's call to trigger an event: x1 event, x2 MPIDR of the PE for a private event, all ones for a
  * shared one. -3: nobody registered the event. */
 #define VENDOR_FID_SDEI_TRIGGER UINT64_C(0xc6005000)
+/* Another: x1 period of the watchdog in milliseconds, 0 to stop it. */
+#define VENDOR_FID_SDEI_WATCHDOG UINT64_C(0xc6005001)
 
 enum {
 	SDEI_SUCCESS = 0,

@@ -12,8 +12,6 @@
 
 #define MAX_LISTEN 4
 
-#define VENDOR_FID_SDEI_WATCHDOG UINT64_C(0xc6005001)
-
 static enum slot listening[MAX_LISTEN];
 static unsigned nlisten;
 

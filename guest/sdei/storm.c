@@ -5,7 +5,6 @@
 #include "guest/sdei/suite.h"
 
 #define MAX_STORM_CPUS 17
-#define STALL_US       (10 * SECOND_US) /* a wake-up that is lost never comes, one of a busy host does */
 #define SETTLE_US      50000
 #define RASVM_STANDBY  0x00000000u
 #define RASVM_POWERED  0x00010000u
