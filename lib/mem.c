@@ -19,6 +19,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "lib/guard.h"
+
 /* statfs(2): f_type of a hugetlbfs mount. */
 #define HUGETLBFS_TYPE 0x958458f6u
 
@@ -206,13 +208,15 @@ static int place(struct mem *m, const struct backing_file *file, struct err *err
 }
 
 /* A hint; a host without transparent huge pages runs as well, only slower. */
-static void want_huge_pages(const struct mem *m)
+static void want_huge_pages(const struct mem *m, uint64_t offset, uint64_t bytes)
 {
 #ifdef MADV_HUGEPAGE
 	if (m->backing == MEM_ANON || m->backing == MEM_MEMFD)
-		(void)madvise(m->hva, m->size, MADV_HUGEPAGE);
+		(void)madvise(m->hva + offset, bytes, MADV_HUGEPAGE);
 #else
 	(void)m;
+	(void)offset;
+	(void)bytes;
 #endif
 }
 
@@ -234,7 +238,7 @@ int mem_map(struct mem *m, gpa_t base, uint64_t size, enum mem_backing backing, 
 		mem_unmap(m);
 		return ret;
 	}
-	want_huge_pages(m);
+	want_huge_pages(m, 0, m->size);
 	return 0;
 }
 
@@ -248,21 +252,125 @@ void mem_unmap(struct mem *m)
 	*m = (struct mem){ .fd = -1 };
 }
 
-int mem_clear(struct mem *m, struct err *err)
+/* A file system without holes: write zeroes, a page at a time, as some may be bad. */
+static int zero_by_hand(const struct mem *m, uint64_t offset, uint64_t bytes, struct err *err)
 {
-	if (m->backing == MEM_ANON) {
-		if (madvise(m->hva, m->size, MADV_DONTNEED))
-			return err_set(err, -errno, "cannot drop guest memory: madvise: %s",
-				       strerror(errno));
-		return 0;
+	static const uint8_t zeroes[4096];
+
+	for (uint64_t done = 0; done < bytes; done += sizeof(zeroes))
+		if (guard_copy(m->hva + offset + done, zeroes, sizeof(zeroes)))
+			return err_set(
+				err, -EHWPOISON,
+				"cannot clear guest memory at 0x%" PRIx64
+				": the page is bad, and the file system of the RAM file cannot "
+				"give another; use --mem-backing anon",
+				m->base.v + offset + done);
+	return 0;
+}
+
+static int drop_file(const struct mem *m, uint64_t offset, uint64_t bytes, struct err *err)
+{
+	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)bytes)) {
+		if (m->backing == MEM_FILE && errno == EOPNOTSUPP)
+			return zero_by_hand(m, offset, bytes, err);
+		return err_set(err, -errno, "cannot drop guest memory: fallocate: %s",
+			       strerror(errno));
 	}
-	if (!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)m->size))
+	/* A poison marker (userfaultfd) is in the page table, not in the file, and stays there until
+	 * something else is mapped. */
+	if (mmap(m->hva + offset, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd,
+		 (off_t)offset) == MAP_FAILED)
+		return err_set(err, -errno, "cannot map guest memory again: %s", strerror(errno));
+	want_huge_pages(m, offset, bytes);
+	return 0;
+}
+
+/* [offset, offset + bytes) of guest RAM, whole pages of the host. */
+static int drop(const struct mem *m, uint64_t offset, uint64_t bytes, struct err *err)
+{
+	if (!bytes)
 		return 0;
-	if (m->backing == MEM_FILE && errno == EOPNOTSUPP) {
-		memset(m->hva, 0, m->size); /* a file system that has no holes */
-		return 0;
+	if (m->backing != MEM_ANON)
+		return drop_file(m, offset, bytes, err);
+	if (madvise(m->hva + offset, bytes, MADV_DONTNEED))
+		return err_set(err, -errno, "cannot drop guest memory: madvise: %s",
+			       strerror(errno));
+	return 0;
+}
+
+int mem_clear(const struct mem *m, struct err *err)
+{
+	return drop(m, 0, m->size, err);
+}
+
+/* Offsets of the host pages that contain the range, cut to RAM. RAM is a multiple of them, and starts
+ * at one. */
+struct pages {
+	uint64_t begin, end;
+};
+
+static struct pages host_pages(const struct mem *m, gpa_t at, uint64_t bytes)
+{
+	uint64_t page = mem_page_bytes(m), offset = at.v - m->base.v;
+
+	return (struct pages){ align_down(offset, page), align_up(offset + bytes, page) };
+}
+
+int mem_clear_except(const struct mem *m, const struct mem_range *keep, unsigned n, struct err *err)
+{
+	uint64_t done = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct pages kept;
+		int r;
+
+		if (!mem_contains(m, keep[i].at, keep[i].bytes))
+			continue;
+		kept = host_pages(m, keep[i].at, keep[i].bytes);
+		r = kept.begin > done ? drop(m, done, kept.begin - done, err) : 0;
+		if (r)
+			return r;
+		if (kept.end > done)
+			done = kept.end;
 	}
-	return err_set(err, -errno, "cannot drop guest memory: fallocate: %s", strerror(errno));
+	return drop(m, done, m->size - done, err);
+}
+
+int mem_heal(const struct mem *m, gpa_t at, uint64_t bytes, struct err *err)
+{
+	struct pages bad;
+
+	if (!mem_contains(m, at, bytes))
+		return err_set(err, -EFAULT,
+			       "guest memory at 0x%" PRIx64 ", %" PRIu64
+			       " bytes, is not inside the guest's RAM",
+			       at.v, bytes);
+	bad = host_pages(m, at, bytes);
+	return drop(m, bad.begin, bad.end - bad.begin, err);
+}
+
+uint64_t mem_page_bytes(const struct mem *m)
+{
+	struct statfs fs;
+
+	if (m->backing != MEM_ANON && !fstatfs(m->fd, &fs) && (uint32_t)fs.f_type == HUGETLBFS_TYPE)
+		return (uint64_t)fs.f_bsize;
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int mem_read(const struct mem *m, gpa_t at, void *data, uint64_t n)
+{
+	const void *from = mem_ptr(m, at, n);
+
+	return from ? guard_copy(data, from, n) : -EFAULT;
+}
+
+int mem_write(const struct mem *m, gpa_t at, const void *data, uint64_t n)
+{
+	void *to = mem_ptr(m, at, n);
+
+	return to ? guard_copy(to, data, n) : -EFAULT;
 }
 
 bool mem_contains(const struct mem *m, gpa_t at, uint64_t len)

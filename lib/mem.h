@@ -32,14 +32,40 @@ int mem_map(struct mem *m, gpa_t base, uint64_t size, enum mem_backing backing, 
 /* Give the mapping back. Safe on a zeroed struct. */
 void mem_unmap(struct mem *m);
 
-/* Drop the contents: every byte reads 0 afterwards and the host gets its pages back.
+/* Drop the contents: every byte reads 0 afterwards and the host gets its pages back, bad ones as well.
  * 0, or -errno with `err` written. */
-int mem_clear(struct mem *m, struct err *err) __attribute__((warn_unused_result));
+int mem_clear(const struct mem *m, struct err *err) __attribute__((warn_unused_result));
+
+/* A run of guest addresses. */
+struct mem_range {
+	gpa_t at;
+	uint64_t bytes;
+};
+
+/* As mem_clear(), but the host pages that contain keep[0..n), ascending, stay as they are. */
+int mem_clear_except(const struct mem *m, const struct mem_range *keep, unsigned n, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* True if [at, at + len) lies inside guest RAM. An empty range is inside if its address is. */
 bool mem_contains(const struct mem *m, gpa_t at, uint64_t len);
 
 /* The host address of [at, at + len), or NULL if any byte of it is outside guest RAM. */
 void *mem_ptr(const struct mem *m, gpa_t at, uint64_t len) __attribute__((warn_unused_result));
+
+/* Copy out of and into guest RAM, of which pages may be poisoned. 0; -EFAULT: not all of it is RAM;
+ * -EHWPOISON. Any thread that has SIGBUS unblocked (lib/guard.h). */
+int mem_read(const struct mem *m, gpa_t at, void *data, uint64_t n)
+	__attribute__((warn_unused_result));
+int mem_write(const struct mem *m, gpa_t at, const void *data, uint64_t n)
+	__attribute__((warn_unused_result));
+
+/* Give [at, at + bytes) fresh pages of zeroes, whatever was wrong with the old ones. The range is
+ * widened to host pages. A guest that runs may go on. 0, -EFAULT: not all of it is RAM, or another
+ * -errno; with `err`. */
+int mem_heal(const struct mem *m, gpa_t at, uint64_t bytes, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Bytes of a page of the host behind guest RAM: what is lost at once when one is poisoned. */
+uint64_t mem_page_bytes(const struct mem *m);
 
 #endif

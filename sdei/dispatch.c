@@ -255,6 +255,23 @@ void sdei_line_raised(struct fw_locked locked, struct sdei *sdei, uint32_t intid
 			line_high(sdei, event, pe);
 }
 
+bool sdei_deliverable(struct fw_locked locked, const struct sdei *sdei, uint32_t num)
+{
+	const struct sdei_event *event = sdei_lookup(sdei, num);
+	const struct sdei_handler *handler;
+
+	(void)locked;
+	if (!event || event->def.type != SDEI_SHARED)
+		return false;
+	handler = sdei_handler_of(sdei, event, 0);
+	if (handler_hold(handler))
+		return false;
+	for (unsigned pe = 0; pe < sdei->config.npe; pe++)
+		if (!pe_hold(sdei, event, pe) && (!handler->rm_pe || handler->target == pe))
+			return true;
+	return false;
+}
+
 /* ---- masking ---- */
 
 enum fw_result sdei_call_pe_mask(struct fw_locked locked, void *self, struct smccc *call)

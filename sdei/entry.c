@@ -1,61 +1,22 @@
 /*
  * SDEI: into a handler and out of it; the registers.
  *
- * Source: Arm DEN0054C section 4.3 (what a handler finds) and 5.1.5 to 5.1.7 (the calls); Arm
- * DDI0487, the PSTATE with which an exception is taken to EL1 and the layouts of SPSR_EL1 and
- * SCTLR_EL1.
+ * Source: Arm DEN0054C section 4.3 (what a handler finds) and 5.1.5 to 5.1.7 (the calls). A handler's
+ * PSTATE is that of an exception (lib/exception.h).
  * State: the frames of struct sdei_pe, under the firmware lock.
  * Left out: saving x18 to x30, stack pointers and system registers, which are the handler's to keep.
  */
 #include <stddef.h>
 
+#include "lib/exception.h"
 #include "lib/types.h"
 #include "sdei/sdei_private.h"
 
-#define BIT(n) (UINT64_C(1) << (n))
-
-/* SPSR_EL1. */
-#define PSTATE_NZCV   (BIT(31) | BIT(30) | BIT(29) | BIT(28))
-#define PSTATE_TCO    BIT(25)
-#define PSTATE_DIT    BIT(24)
-#define PSTATE_PAN    BIT(22)
-#define PSTATE_ALLINT BIT(13)
-#define PSTATE_SSBS   BIT(12)
-#define PSTATE_DAIF   (BIT(9) | BIT(8) | BIT(7) | BIT(6))
-#define PSTATE_EL1H   UINT64_C(5)
-
-/* SCTLR_EL1. */
-#define SCTLR_SPAN      BIT(23)
-#define SCTLR_DSSBS     BIT(44)
-#define SCTLR_SPINTMASK BIT(62)
-
 #define INSN_BYTES 4
-
-/* Bits that an exception sets, each on PEs with a feature and with a bit of SCTLR_EL1 at one value;
- * those not here and not kept become 0. */
-static const struct {
-	uint64_t pstate, sctlr;
-	uint32_t feature;
-	bool when; /* set if the SCTLR_EL1 bit is this */
-} exception_sets[] = {
-	{ PSTATE_PAN, SCTLR_SPAN, SDEI_PE_PAN, false },
-	{ PSTATE_SSBS, SCTLR_DSSBS, SDEI_PE_SSBS, true },
-	{ PSTATE_TCO, 0, SDEI_PE_MTE2, false },
-	{ PSTATE_ALLINT, SCTLR_SPINTMASK, SDEI_PE_NMI, false },
-};
 
 uint64_t sdei_entry_pstate(uint64_t interrupted, const struct sdei_sysregs *sys)
 {
-	uint64_t kept = interrupted & (PSTATE_NZCV | PSTATE_DIT | PSTATE_PAN);
-	uint64_t pstate = kept | PSTATE_DAIF | PSTATE_EL1H;
-
-	for (size_t i = 0; i < ARRAY_SIZE(exception_sets); i++) {
-		bool bit = sys->sctlr & exception_sets[i].sctlr;
-
-		if (sys->features & exception_sets[i].feature && bit == exception_sets[i].when)
-			pstate |= exception_sets[i].pstate;
-	}
-	return pstate;
+	return exception_pstate(interrupted, sys->sctlr, sys->features);
 }
 
 const struct sdei_frame *sdei_innermost(const struct sdei_pe *pe)

@@ -12,16 +12,13 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/keylist.h"
 #include "lib/parse.h"
 #include "lib/types.h"
 
-#define MAX_TEXT_BYTES 128
-
 #define SLOT_LAST (SDEI_SLOT_BASE + SDEI_PRIVATE_SLOTS + SDEI_SHARED_SLOTS - 1)
 
-/* Times that can be added to a clock without a thought, and a distance that leaves the machine time
- * for anything else. */
-#define MAX_TIME_NS  (NS_PER_SEC * 3600 * 24 * 366)
+/* A distance that leaves the machine time for anything else. */
 #define MIN_EVERY_NS NS_PER_US
 
 const struct sdei_platform_event sdei_platform_events[] = {
@@ -40,80 +37,14 @@ const struct sdei_platform_event sdei_platform_events[] = {
 	{ "watchdog",
 	  { SDEI_EVENT_WATCHDOG, SDEI_PRIVATE, SDEI_NORMAL },
 	  "fires on each PE that enabled it, once a period of --sdei-watchdog" },
+	{ "ras-normal",
+	  { SDEI_EVENT_RAS_NORMAL, SDEI_SHARED, SDEI_NORMAL },
+	  "a hardware error was recorded" },
+	{ "ras-critical",
+	  { SDEI_EVENT_RAS_CRITICAL, SDEI_SHARED, SDEI_CRITICAL },
+	  "a hardware error was recorded, fatal" },
 };
 const unsigned sdei_nplatform_events = ARRAY_SIZE(sdei_platform_events);
-
-/* ---- lists such as "at=5s,event=3" ---- */
-
-/* A part of a list: its name, and what takes its value. */
-struct key {
-	const char *name;
-	int (*take)(void *target, const char *value, struct err *err);
-};
-
-struct syntax {
-	const struct key *keys;
-	unsigned nkeys;
-	const char *form; /* the whole text, for messages */
-};
-
-static int unknown_part(const struct syntax *syntax, const char *part, struct err *err)
-{
-	return err_set(err, -EINVAL, "has the unknown part \"%s\": write %s", part, syntax->form);
-}
-
-/* Take one "name=value". *given has a bit for each key that was there before. */
-static int take_part(const struct syntax *syntax, void *target, char *part, unsigned *given,
-		     struct err *err)
-{
-	char *equals = strchr(part, '=');
-	size_t len = equals ? (size_t)(equals - part) : 0;
-
-	for (unsigned i = 0; equals && i < syntax->nkeys; i++) {
-		const struct key *key = &syntax->keys[i];
-
-		if (strlen(key->name) != len || strncmp(key->name, part, len) != 0)
-			continue;
-		if (*given & 1u << i)
-			return err_set(err, -EINVAL, "has %s= twice: once is enough", key->name);
-		*given |= 1u << i;
-		return key->take(target, equals + 1, err);
-	}
-	return unknown_part(syntax, part, err);
-}
-
-/* The part before the next comma, cut off *rest, which is NULL after the last. */
-static char *next_part(char **rest)
-{
-	char *part = *rest, *comma = strchr(part, ',');
-
-	if (comma)
-		*comma = '\0';
-	*rest = comma ? comma + 1 : NULL;
-	return part;
-}
-
-static int take_parts(const struct syntax *syntax, void *target, char *rest, unsigned *given,
-		      struct err *err)
-{
-	int rc = 0;
-
-	*given = 0;
-	while (!rc && rest)
-		rc = take_part(syntax, target, next_part(&rest), given, err);
-	return rc;
-}
-
-static int copy_text(const char *text, char copy[MAX_TEXT_BYTES], struct err *err)
-{
-	size_t len = strlen(text);
-
-	if (len >= MAX_TEXT_BYTES)
-		return err_set(err, -EINVAL, "is too long: %zu characters, at most %d are read",
-			       len, MAX_TEXT_BYTES - 1);
-	memcpy(copy, text, len + 1);
-	return 0;
-}
 
 /* ---- events ---- */
 
@@ -132,37 +63,40 @@ static bool is_slot(uint32_t num)
 
 static int take_type(void *target, const char *value, struct err *err)
 {
+	static const char *const types[] = { "private", "shared" };
 	struct sdei_event_def *event = target;
+	unsigned i = 0;
+	int rc = keylist_choice("type", value, types, ARRAY_SIZE(types), &i, err);
 
-	if (strcmp(value, "private") != 0 && strcmp(value, "shared") != 0)
-		return err_set(err, -EINVAL, "has \"type=%s\": use private or shared", value);
-	event->type = value[0] == 'p' ? SDEI_PRIVATE : SDEI_SHARED;
-	return 0;
+	event->type = i == 0 ? SDEI_PRIVATE : SDEI_SHARED;
+	return rc;
 }
 
 static int take_priority(void *target, const char *value, struct err *err)
 {
+	static const char *const priorities[] = { "normal", "critical" };
 	struct sdei_event_def *event = target;
+	unsigned i = 0;
+	int rc = keylist_choice("prio", value, priorities, ARRAY_SIZE(priorities), &i, err);
 
-	if (strcmp(value, "normal") != 0 && strcmp(value, "critical") != 0)
-		return err_set(err, -EINVAL, "has \"prio=%s\": use normal or critical", value);
-	event->priority = value[0] == 'n' ? SDEI_NORMAL : SDEI_CRITICAL;
-	return 0;
+	event->priority = i == 0 ? SDEI_NORMAL : SDEI_CRITICAL;
+	return rc;
 }
 
-static const struct key event_keys[] = {
-	{ "type", take_type },
-	{ "prio", take_priority },
+static const struct keylist_key event_keys[] = {
+	{ "type", take_type, false },
+	{ "prio", take_priority, false },
 };
 
-static const struct syntax event_syntax = {
+static const struct keylist event_syntax = {
 	.keys = event_keys,
 	.nkeys = ARRAY_SIZE(event_keys),
 	.form = "NUM,type=private|shared,prio=normal|critical",
 };
 
-static int take_event_number(const char *text, uint32_t *num, struct err *err)
+static int take_event_number(void *target, const char *text, struct err *err)
 {
+	struct sdei_event_def *event = target;
 	uint64_t number;
 
 	if (parse_u64(text, &number, NULL) || number < SDEI_EVENT_VENDOR_BASE ||
@@ -171,7 +105,7 @@ static int take_event_number(const char *text, uint32_t *num, struct err *err)
 			       "has the event number \"%s\": it must be 0x%08" PRIx32
 			       " to 0x%08" PRIx32 ", the vendor's numbers",
 			       text, SDEI_EVENT_VENDOR_BASE, SDEI_EVENT_VENDOR_LAST);
-	*num = (uint32_t)number;
+	event->num = (uint32_t)number;
 	return 0;
 }
 
@@ -201,18 +135,13 @@ static int check_free(const struct sdei_event_def *events, unsigned n, uint32_t 
 int sdei_parse_event(struct sdei_event_def *events, unsigned *n, const char *text, struct err *err)
 {
 	struct sdei_event_def event = { .num = 0 };
-	char copy[MAX_TEXT_BYTES], *rest = copy;
-	unsigned given = 0;
+	unsigned given;
 	int rc;
 
 	if (*n == SDEI_MAX_USER_EVENTS)
 		return err_set(err, -ENOSPC, "is one event too many: there is room for %d",
 			       SDEI_MAX_USER_EVENTS);
-	rc = copy_text(text, copy, err);
-	if (!rc)
-		rc = take_event_number(next_part(&rest), &event.num, err);
-	if (!rc)
-		rc = take_parts(&event_syntax, &event, rest, &given, err);
+	rc = keylist_parse(&event_syntax, &event, take_event_number, text, &given, err);
 	if (!rc && given != (1u << ARRAY_SIZE(event_keys)) - 1)
 		rc = err_set(err, -EINVAL, "needs both type= and prio=: write %s",
 			     event_syntax.form);
@@ -275,33 +204,18 @@ static int take_event(void *target, const char *value, struct err *err)
 	return 0;
 }
 
-static int take_time(const char *name, const char *value, uint64_t min_ns, uint64_t *ns,
-		     struct err *err)
-{
-	char min[PARSE_TEXT_BYTES], max[PARSE_TEXT_BYTES];
-
-	if (!parse_duration(value, ns, NULL) && *ns >= min_ns && *ns <= MAX_TIME_NS)
-		return 0;
-	parse_print_duration(min_ns, min);
-	parse_print_duration(MAX_TIME_NS, max);
-	return err_set(err, -EINVAL,
-		       "has \"%s=%s\": write seconds, or a number with one of ns us ms s m h, "
-		       "from %s to %s",
-		       name, value, min, max);
-}
-
 static int take_at(void *target, const char *value, struct err *err)
 {
 	struct sdei_trigger_rule *rule = target;
 
-	return take_time("at", value, 0, &rule->at_ns, err);
+	return keylist_time("at", value, 0, &rule->at_ns, err);
 }
 
 static int take_every(void *target, const char *value, struct err *err)
 {
 	struct sdei_trigger_rule *rule = target;
 
-	return take_time("every", value, MIN_EVERY_NS, &rule->every_ns, err);
+	return keylist_time("every", value, MIN_EVERY_NS, &rule->every_ns, err);
 }
 
 static int take_limited(const char *name, const char *value, uint32_t min, uint32_t max,
@@ -309,10 +223,8 @@ static int take_limited(const char *name, const char *value, uint32_t min, uint3
 {
 	uint64_t wide;
 
-	if (parse_u64(value, &wide, NULL) || wide < min || wide > max)
-		return err_set(err, -EINVAL,
-			       "has \"%s=%s\": the value must be %" PRIu32 " to %" PRIu32, name,
-			       value, min, max);
+	if (keylist_number(name, value, min, max, &wide, err))
+		return -EINVAL;
 	*number = (uint32_t)wide;
 	return 0;
 }
@@ -333,17 +245,17 @@ static int take_count(void *target, const char *value, struct err *err)
 
 enum { TRIGGER_AT, TRIGGER_EVENT, TRIGGER_CPU, TRIGGER_EVERY, TRIGGER_COUNT };
 
-static const struct key trigger_keys[] = {
+static const struct keylist_key trigger_keys[] = {
 	/* clang-format off */
-	[TRIGGER_AT]    = { "at", take_at },
-	[TRIGGER_EVENT] = { "event", take_event },
-	[TRIGGER_CPU]   = { "cpu", take_cpu },
-	[TRIGGER_EVERY] = { "every", take_every },
-	[TRIGGER_COUNT] = { "count", take_count },
+	[TRIGGER_AT]    = { "at", take_at, false },
+	[TRIGGER_EVENT] = { "event", take_event, false },
+	[TRIGGER_CPU]   = { "cpu", take_cpu, false },
+	[TRIGGER_EVERY] = { "every", take_every, false },
+	[TRIGGER_COUNT] = { "count", take_count, false },
 	/* clang-format on */
 };
 
-static const struct syntax trigger_syntax = {
+static const struct keylist trigger_syntax = {
 	.keys = trigger_keys,
 	.nkeys = ARRAY_SIZE(trigger_keys),
 	.form = "at=TIME,event=N[,cpu=M][,every=TIME[,count=K]]",
@@ -363,8 +275,7 @@ int sdei_parse_trigger(struct sdei_trigger_rule *rules, unsigned *n, const char 
 		       struct err *err)
 {
 	struct sdei_trigger_rule rule;
-	char copy[MAX_TEXT_BYTES];
-	unsigned given = 0;
+	unsigned given;
 	int rc;
 
 	if (*n == SDEI_MAX_TRIGGERS)
@@ -373,9 +284,7 @@ int sdei_parse_trigger(struct sdei_trigger_rule *rules, unsigned *n, const char 
 	/* Padding is 0 too, so that rules can be compared. */
 	memset(&rule, 0, sizeof(rule));
 	rule.cpu = SDEI_NO_CPU;
-	rc = copy_text(text, copy, err);
-	if (!rc)
-		rc = take_parts(&trigger_syntax, &rule, copy, &given, err);
+	rc = keylist_parse(&trigger_syntax, &rule, NULL, text, &given, err);
 	if (!rc)
 		rc = check_given(given, err);
 	if (!rc)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/exception.h"
 #include "lib/lock.h"
 #include "lib/smccc.h"
 
@@ -90,10 +91,10 @@ struct sdei_ctx {
 };
 
 /* Features of the PE that change the PSTATE with which an exception is taken. */
-#define SDEI_PE_PAN  1u
-#define SDEI_PE_SSBS 2u
-#define SDEI_PE_MTE2 4u
-#define SDEI_PE_NMI  8u
+#define SDEI_PE_PAN  LIB_PE_PAN
+#define SDEI_PE_SSBS LIB_PE_SSBS
+#define SDEI_PE_MTE2 LIB_PE_MTE2
+#define SDEI_PE_NMI  LIB_PE_NMI
 
 struct sdei_sysregs {
 	uint64_t sctlr; /* SCTLR_EL1 */
@@ -289,6 +290,10 @@ uint32_t sdei_bound_event(struct fw_locked, const struct sdei *sdei, uint32_t in
 
 /* State of an event's handler as EVENT_STATUS gives it, on `pe` if private; 0 if unknown. */
 unsigned sdei_status(struct fw_locked, const struct sdei *sdei, uint32_t event, unsigned pe);
+
+/* Could a shared event be entered by some PE now: its handler is registered, enabled and not running, and a PE
+ * it may go to is on and unmasked. */
+bool sdei_deliverable(struct fw_locked, const struct sdei *sdei, uint32_t event);
 
 /* The definition of an event number that exists now (platform event or bound slot), or NULL. */
 const struct sdei_event_def *sdei_find(struct fw_locked, const struct sdei *sdei, uint32_t event);

@@ -15,7 +15,7 @@ CFLAGS=(-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -pthread)
 EXPLORE_LIMIT_S=900 # a machine by itself takes seconds
 SPIN_LIMIT_S=60     # of CPU time, of each run of kick.pml
 FIRMWARE=(sdei/{bind,calls,dispatch,entry,event,reset,state}.c
-	hypercall/{fault,psci,psci_power,psci_suspend,psci_system}.c lib/{err,parse,smccc}.c)
+	hypercall/{fault,psci,psci_power,psci_suspend,psci_system}.c lib/{err,exception,parse,smccc}.c)
 wanted=("$@")
 number=0
 failed=0

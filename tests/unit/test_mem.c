@@ -1,7 +1,8 @@
-/* Guest RAM: bounds of mem_ptr(), the backings, clearing, and the errors. */
+/* Guest RAM: bounds of mem_ptr(), the backings, reading, writing, clearing and healing, and the errors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "lib/guard.h"
 #include "lib/mem.h"
 
 #define BASE UINT64_C(0x80000000)
@@ -254,6 +256,203 @@ static void bad_requests_are_explained(void **unused)
 	}
 }
 
+/* ---- reading and writing ---- */
+
+static void copies_stay_inside_ram(void **unused)
+{
+	struct mem m = map(MEM_ANON, NULL);
+	uint8_t in[4] = { 1, 2, 3, 4 }, out[4] = { 0 };
+
+	(void)unused;
+	assert_int_equal(mem_write(&m, gpa(BASE + SIZE - 4), in, 4), 0);
+	assert_int_equal(mem_read(&m, gpa(BASE + SIZE - 4), out, 4), 0);
+	assert_memory_equal(in, out, 4);
+	assert_int_equal(mem_write(&m, gpa(BASE + SIZE - 3), in, 4), -EFAULT);
+	assert_int_equal(mem_read(&m, gpa(BASE + SIZE - 3), out, 4), -EFAULT);
+	assert_int_equal(mem_read(&m, gpa(BASE - 1), out, 4), -EFAULT);
+	assert_int_equal(mem_write(&m, gpa(0), in, UINT64_MAX), -EFAULT);
+	assert_int_equal(m.hva[SIZE - 4], 1); /* nothing was written in part */
+	mem_unmap(&m);
+}
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	guard_catch((uintptr_t)info->si_addr);
+	_exit(1);
+}
+
+/* A file that was cut: the host answers as it does for a bad page. */
+static void a_lost_page_is_an_error(void **unused)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO }, before;
+	struct mem m = map(MEM_MEMFD, NULL);
+	uint8_t byte = 7;
+
+	(void)unused;
+	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+	assert_int_equal(ftruncate(m.fd, SIZE / 2), 0);
+	assert_int_equal(mem_read(&m, gpa(BASE + SIZE / 2), &byte, 1), -EHWPOISON);
+	assert_int_equal(mem_write(&m, gpa(BASE + SIZE / 2), &byte, 1), -EHWPOISON);
+	assert_int_equal(mem_write(&m, gpa(BASE + SIZE / 2 - 1), &byte, 1), 0);
+	assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
+	mem_unmap(&m);
+}
+
+/* ---- fresh pages ---- */
+
+#define PAGES (SIZE / 4096)
+
+static void fill(const struct mem *m)
+{
+	memset(m->hva, 0xa5, m->size);
+}
+
+/* Which of the first 32 pages and, as bits 62 and 63, of the last two still have their contents. */
+static uint64_t kept_pages(const struct mem *m)
+{
+	uint64_t kept = 0;
+
+	for (unsigned i = 0; i < 34; i++) {
+		uint64_t page = i < 32 ? i : PAGES - 34 + i;
+		const uint8_t *at = m->hva + page * 4096;
+
+		assert_int_equal(at[0], at[4095]);
+		if (at[0])
+			kept |= UINT64_C(1) << (i < 32 ? i : 30 + i);
+	}
+	return kept;
+}
+
+#define ALL_KEPT UINT64_C(0xc0000000ffffffff)
+
+static const struct {
+	uint64_t at, bytes; /* after BASE */
+	uint64_t kept;
+} heals[] = {
+	{ 0, 4096, ALL_KEPT & ~1ull },
+	{ 0, 1, ALL_KEPT & ~1ull },
+	{ 4095, 1, ALL_KEPT & ~1ull },
+	{ 4095, 2, ALL_KEPT & ~3ull },
+	{ 4096, 4096, ALL_KEPT & ~2ull },
+	{ 5000, 8192, ALL_KEPT & ~0xeull },
+	{ SIZE - 1, 1, ALL_KEPT & ~(1ull << 63) },
+	{ SIZE - 4097, 4097, ALL_KEPT & ~(3ull << 62) },
+	{ 4096, 0, ALL_KEPT },
+	{ 0, SIZE, 0 },
+};
+
+static void check_healing(enum mem_backing backing, const char *path)
+{
+	struct mem m = map(backing, path);
+	struct err err = { "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(heals); i++) {
+		fill(&m);
+		if (mem_heal(&m, gpa(BASE + heals[i].at), heals[i].bytes, &err))
+			fail_msg("mem_heal failed: %s", err.text);
+		if (kept_pages(&m) != heals[i].kept)
+			fail_msg("heal +0x%llx, 0x%llx bytes: expected pages 0x%llx, found 0x%llx",
+				 (unsigned long long)heals[i].at,
+				 (unsigned long long)heals[i].bytes,
+				 (unsigned long long)heals[i].kept,
+				 (unsigned long long)kept_pages(&m));
+	}
+	assert_int_equal(mem_heal(&m, gpa(BASE + SIZE), 1, &err), -EFAULT);
+	expect_text(&err, "not inside the guest's RAM");
+	assert_int_equal(mem_heal(&m, gpa(BASE), SIZE + 1, &err), -EFAULT);
+	mem_unmap(&m);
+}
+
+static const struct {
+	struct mem_range keep[4]; /* after BASE */
+	unsigned n;
+	uint64_t kept;
+} clears[] = {
+	{ { { { 0 }, 0 } }, 0, 0 },
+	{ { { { 0 }, 4096 } }, 1, 1 },
+	{ { { { 8192 }, 4096 } }, 1, 4 },
+	{ { { { 8193 }, 1 } }, 1, 4 },
+	{ { { { 4096 }, 4096 }, { { 8192 }, 4096 } }, 2, 6 },
+	{ { { { 4096 }, 8192 }, { { 4097 }, 1 }, { { 28672 }, 1 } }, 3, 0x86 },
+	{ { { { 0 }, 1 }, { { SIZE - 1 }, 1 } }, 2, 1ull << 63 | 1 },
+	{ { { { SIZE - 8192 }, 8192 } }, 1, 3ull << 62 },
+	{ { { { SIZE }, 4096 } }, 1, 0 }, /* not RAM */
+	{ { { { 0 }, SIZE } }, 1, ALL_KEPT },
+};
+
+static void check_clearing(enum mem_backing backing, const char *path)
+{
+	struct mem m = map(backing, path);
+	struct err err = { "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(clears); i++) {
+		struct mem_range keep[4];
+
+		for (unsigned k = 0; k < ARRAY_SIZE(keep); k++)
+			keep[k] = (struct mem_range){ gpa(BASE + clears[i].keep[k].at.v),
+						      clears[i].keep[k].bytes };
+		fill(&m);
+		if (mem_clear_except(&m, keep, clears[i].n, &err))
+			fail_msg("mem_clear_except failed: %s", err.text);
+		if (kept_pages(&m) != clears[i].kept)
+			fail_msg("clear %zu: expected pages 0x%llx, found 0x%llx", i,
+				 (unsigned long long)clears[i].kept,
+				 (unsigned long long)kept_pages(&m));
+	}
+	mem_unmap(&m);
+}
+
+static void only_what_was_asked_gets_fresh_pages(void **unused)
+{
+	char path[] = "/tmp/rasvm-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)unused;
+	assert_true(fd >= 0);
+	check_healing(MEM_ANON, NULL);
+	check_healing(MEM_MEMFD, NULL);
+	check_healing(MEM_FILE, path);
+	check_clearing(MEM_ANON, NULL);
+	check_clearing(MEM_MEMFD, NULL);
+	check_clearing(MEM_FILE, path);
+	close(fd);
+	unlink(path);
+}
+
+static void healed_pages_are_the_same_files(void **unused)
+{
+	struct mem m = map(MEM_MEMFD, NULL);
+	struct err err = { "" };
+	uint8_t byte = 0;
+
+	(void)unused;
+	fill(&m);
+	for (unsigned page = 1; page < 20; page += 2)
+		if (mem_heal(&m, gpa(BASE + page * 4096), 4096, &err))
+			fail_msg("mem_heal failed: %s", err.text);
+	/* Still the same file everywhere. */
+	m.hva[4096] = 0x11;
+	m.hva[SIZE - 1] = 0x22;
+	assert_int_equal(pread(m.fd, &byte, 1, 4096), 1);
+	assert_int_equal(byte, 0x11);
+	assert_int_equal(pread(m.fd, &byte, 1, SIZE - 1), 1);
+	assert_int_equal(byte, 0x22);
+	mem_unmap(&m);
+}
+
+static void a_page_is_the_hosts(void **unused)
+{
+	struct mem anon = map(MEM_ANON, NULL), memfd = map(MEM_MEMFD, NULL);
+
+	(void)unused;
+	assert_int_equal(mem_page_bytes(&anon), sysconf(_SC_PAGESIZE));
+	assert_int_equal(mem_page_bytes(&memfd), sysconf(_SC_PAGESIZE));
+	mem_unmap(&anon);
+	mem_unmap(&memfd);
+}
+
 static int open_fds(void)
 {
 	int n = 0;
@@ -301,6 +500,11 @@ int main(void)
 		cmocka_unit_test(more_memory_than_the_host_has_is_mapped_lazily),
 		cmocka_unit_test(an_access_beyond_ram_meets_no_other_mapping),
 		cmocka_unit_test(bad_requests_are_explained),
+		cmocka_unit_test(copies_stay_inside_ram),
+		cmocka_unit_test(a_lost_page_is_an_error),
+		cmocka_unit_test(only_what_was_asked_gets_fresh_pages),
+		cmocka_unit_test(healed_pages_are_the_same_files),
+		cmocka_unit_test(a_page_is_the_hosts),
 		cmocka_unit_test(no_descriptor_is_leaked),
 		cmocka_unit_test(unmapping_a_zeroed_struct_keeps_stdin),
 	};

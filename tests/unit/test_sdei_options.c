@@ -212,7 +212,7 @@ static void the_order_of_parts_has_no_meaning(void **state)
 static void platform_events_have_names(void **state)
 {
 	(void)state;
-	assert_int_equal(sdei_nplatform_events, 5);
+	assert_int_equal(sdei_nplatform_events, 7);
 	for (unsigned i = 0; i < sdei_nplatform_events; i++) {
 		struct rules r = { .n = 0 };
 		char text[64];
@@ -248,7 +248,7 @@ static const struct bad bad_triggers[] = {
 	{ "at=5s,cpu=1,every=1s",                 -EINVAL, "at=TIME,event=N"             },
 	{ "event",                                -EINVAL, "unknown part \"event\""      },
 	{ "event=",                               -EINVAL, "event's number"              },
-	{ "event=private",                        -EINVAL, "private-normal, private-critical, shared-normal, shared-critical, watchdog" },
+	{ "event=private",                        -EINVAL, "private-normal, private-critical, shared-normal, shared-critical, watchdog, ras-normal, ras-critical" },
 	{ "event=private-normal-",                -EINVAL, "private-normal-"             },
 	{ "event=-1",                             -EINVAL, "event=-1"                    },
 	{ "event=0x100000000",                    -EINVAL, "event=0x100000000"           },
@@ -512,14 +512,16 @@ static void all_events_of_a_machine_are_listed(void **state)
 	(void)state;
 	add_event(&e, "0x40000200,type=private,prio=critical");
 	n = sdei_list_events(e.def, e.n, false, defs);
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 7);
 	for (uint32_t num = SDEI_EVENT_PRIVATE_NORMAL; num <= SDEI_EVENT_SHARED_CRITICAL; num++)
 		assert_true(listed(defs, n, num));
+	assert_true(listed(defs, n, SDEI_EVENT_RAS_NORMAL));
+	assert_true(listed(defs, n, SDEI_EVENT_RAS_CRITICAL));
 	assert_false(listed(defs, n, SDEI_EVENT_WATCHDOG));
 	assert_false(listed(defs, n, SDEI_EVENT_SIGNALLED));
-	assert_int_equal(defs[4].num, 0x40000200);
+	assert_int_equal(defs[6].num, 0x40000200);
 	n = sdei_list_events(e.def, e.n, true, defs);
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 8);
 	assert_true(listed(defs, n, SDEI_EVENT_WATCHDOG));
 	assert_true(listed(defs, n, 0x40000200));
 }
@@ -533,7 +535,7 @@ static void the_longest_list_fits(void **state)
 		    SDEI_MAX_EVENTS);
 }
 
-/* The four kinds there are, each once, so that a client can be tried with all. */
+/* The four kinds there are, so that a client can be tried with all; the error sources' two on top. */
 static void platform_events_are_of_all_kinds(void **state)
 {
 	struct sdei_event_def defs[SDEI_MAX_EVENTS];
@@ -542,7 +544,7 @@ static void platform_events_are_of_all_kinds(void **state)
 	(void)state;
 	for (unsigned i = 0; i < n; i++)
 		kinds |= 1u << (defs[i].type * 2 + defs[i].priority);
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 6);
 	assert_int_equal(kinds, 15);
 }
 
