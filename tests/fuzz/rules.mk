@@ -1,7 +1,12 @@
 # libFuzzer targets, for this machine, with clang. Included by the top Makefile. Needs BUILD.
 #
-# make fuzz runs each for FUZZ_SECONDS from a fixed seed; what it learns stays in build/fuzz/corpus.
-# A failing input is written to build/fuzz/; run the target with that file to see it again.
+# make fuzz runs all of FUZZ_TARGETS, each from a fixed seed and for its share of FUZZ_SECONDS, so that a
+# further target does not make `make check` longer; make fuzz-NAME runs one, for all of FUZZ_SECONDS. What
+# they learn stays in build/fuzz/corpus/NAME. A failing input is written to build/fuzz/; run the target
+# with that file to see it again.
+#
+# A target NAME has its program in tests/fuzz/fuzz_NAME.c, what else it needs in FUZZ_SRC_NAME, and its
+# longest input in FUZZ_BYTES_NAME.
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
@@ -9,16 +14,35 @@ FUZZ_SEED ?= 1
 FUZZ_DIR := $(BUILD)/fuzz
 FUZZ_CFLAGS := $(COMMON) -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
-FUZZ_SDEI_SRC := tests/fuzz/fuzz_sdei.c $(SDEI_SRC) $(LIB_SRC)
 
-.PHONY: fuzz
-fuzz: $(FUZZ_DIR)/fuzz_sdei
-	@mkdir -p $(FUZZ_DIR)/corpus/sdei
-	$(FUZZ_DIR)/fuzz_sdei -max_total_time=$(FUZZ_SECONDS) -seed=$(FUZZ_SEED) -max_len=2048 \
-		-timeout=20 -print_final_stats=1 -verbosity=1 -artifact_prefix=$(FUZZ_DIR)/ \
-		$(FUZZ_DIR)/corpus/sdei
+FUZZ_TARGETS := sdei cper inject ghes
+FUZZ_SRC_sdei := $(SDEI_SRC) $(LIB_SRC)
+FUZZ_BYTES_sdei := 2048
+FUZZ_SRC_cper := $(wildcard ras/cper*.c) $(LIB_SRC)
+FUZZ_BYTES_cper := 1024
+FUZZ_SRC_inject := $(wildcard ras/*.c) $(LIB_SRC)
+FUZZ_BYTES_inject := 600
+FUZZ_SRC_ghes := ras/ghes.c ras/logpage.c ras/hest.c ras/einj_table.c $(LIB_SRC)
+FUZZ_BYTES_ghes := 2048
 
-$(FUZZ_DIR)/fuzz_sdei: $(FUZZ_SDEI_SRC:%.c=$(FUZZ_DIR)/%.o)
+# The share of each if all were asked for, rounded up.
+FUZZ_SHARE = $(shell echo $$((($(FUZZ_SECONDS) + $(words $(FUZZ_TARGETS)) - 1) / $(words $(FUZZ_TARGETS)))))
+
+.PHONY: fuzz $(FUZZ_TARGETS:%=fuzz-%)
+fuzz: FUZZ_TIME = $(FUZZ_SHARE)
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)
+
+FUZZ_TIME = $(FUZZ_SECONDS)
+$(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(FUZZ_DIR)/fuzz_%
+	@mkdir -p $(FUZZ_DIR)/corpus/$*
+	$(FUZZ_DIR)/fuzz_$* -max_total_time=$(FUZZ_TIME) -seed=$(FUZZ_SEED) \
+		-max_len=$(FUZZ_BYTES_$*) -timeout=20 -print_final_stats=1 -verbosity=1 \
+		-artifact_prefix=$(FUZZ_DIR)/$*- $(FUZZ_DIR)/corpus/$*
+
+fuzz_objects = $(patsubst %.c,$(FUZZ_DIR)/%.o,tests/fuzz/fuzz_$(1).c $(FUZZ_SRC_$(1)))
+$(foreach target,$(FUZZ_TARGETS),$(eval $(FUZZ_DIR)/fuzz_$(target): $(call fuzz_objects,$(target))))
+
+$(FUZZ_TARGETS:%=$(FUZZ_DIR)/fuzz_%):
 	@printf '  %-7s %s\n' LD $@
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $^ -lm -pthread
 
@@ -27,4 +51,4 @@ $(FUZZ_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
 
--include $(FUZZ_SDEI_SRC:%.c=$(FUZZ_DIR)/%.d)
+-include $(foreach target,$(FUZZ_TARGETS),$(patsubst %.o,%.d,$(call fuzz_objects,$(target))))
