@@ -43,7 +43,8 @@ COMMON := -std=gnu11 -D_GNU_SOURCE -DRASVM_VERSION='"$(VERSION)"' -I. -MMD -MP $
 CFLAGS ?= -O2 -g
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-common -ffunction-sections \
 	-fdata-sections
-ARM_CFLAGS = $(COMMON) $(HARDEN) -mbranch-protection=standard $(CFLAGS)
+# No unwind tables: nothing unwinds, and debuggers have their own.
+ARM_CFLAGS = $(COMMON) $(HARDEN) -mbranch-protection=standard -fno-asynchronous-unwind-tables $(CFLAGS)
 ARM_LDFLAGS = -static-pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now
 HOST_CFLAGS = $(COMMON) -O1 -g -fno-omit-frame-pointer $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 HOST_LDFLAGS = $(if $(SAN),-fsanitize=$(SAN))
@@ -55,15 +56,18 @@ HOST_FDT := $(firstword $(wildcard /usr/lib/$(HOST_ARCH)-linux-gnu/libfdt.so /us
 LIB_SRC := $(wildcard lib/*.c)
 HYPERCALL_SRC := $(wildcard hypercall/*.c)
 SDEI_SRC := $(wildcard sdei/*.c)
+RAS_SRC := $(wildcard ras/*.c)
 DEV_SRC := $(wildcard arm64/dev/*.c)
 MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c arm64/trace.c \
-	arm64/console.c arm64/console_in.c arm64/console_out.c
+	arm64/console.c arm64/console_in.c arm64/console_out.c \
+	arm64/acpi.c arm64/aml.c arm64/dsdt.c arm64/efi.c arm64/walk.c arm64/hostpoison.c arm64/pagescan.c arm64/timeline.c \
+	arm64/timeline_html.c arm64/timeline_read.c
 CLI_PURE_SRC := $(filter-out cli/cli.c cli/run.c cli/doctor.c,$(wildcard cli/*.c))
-PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
-ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c lib/*.c)
+PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(RAS_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
+ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c)
 
 comma := ,
-ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o)
+ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/efi_runtime_code.o
 HOSTDIR := $(BUILD)/host$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 HOST_OBJ = $(PURE_SRC:%.c=$(HOSTDIR)/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -75,7 +79,7 @@ all: $(BUILD)/rasvm $(BUILD)/rasvm.1 $(BUILD)/rasvm.bash
 .PHONY: help
 help:
 	@echo 'make              the program for arm64, its man page and completion, in $(BUILD)/'
-	@echo 'make demo         boot a Debian guest, plug a CPU out and in, power off; sets itself up'
+	@echo 'make demo         hardware errors in front of a Debian guest; HTML=FILE writes the timeline'
 	@echo 'make check        all tests; T=name runs one (a unit test or a lab test)'
 	@echo 'make check-fast   unit tests and static checks only, no emulated host'
 	@echo 'make check-model  every reachable state of the real SDEI and PSCI code; the thread protocol'
@@ -107,12 +111,12 @@ $(BUILD)/rasvm: $(ARM_OBJ)
 $(BUILD)/arm64/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ARM_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
+	$(Q)$(CC) $(ARM_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% ras/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
 
 $(HOSTDIR)/%.o: %.c
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(if $(filter lib/% hypercall/% sdei/% ras/% arm64/dev/%,$<),$(PURE_WARN)) -c -o $@ $<
 
 $(HOSTDIR)/unit/%: tests/unit/%.c $(HOSTDIR)/libpure.a
 	$(call say,HOSTCC,$<)
@@ -148,6 +152,20 @@ install: all
 
 -include guest/rules.mk
 
+# The one that is part of the program, as bytes.
+$(BUILD)/arm64/efi_runtime_code.c: $(GUEST_DIR)/runtime.bin
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "arm64/efi_runtime.h"'; \
+		echo 'const uint8_t efi_runtime_code[] = {'; \
+		od -An -v -tx1 $< | sed 's/ \(..\)/ 0x\1,/g'; \
+		echo '};'; \
+		echo 'const size_t efi_runtime_code_bytes = sizeof(efi_runtime_code);'; } >$@
+
+$(BUILD)/arm64/efi_runtime_code.o: $(BUILD)/arm64/efi_runtime_code.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ARM_CFLAGS) -c -o $@ $<
+
 # ---- tests ----
 
 .PHONY: deps deps-build
@@ -172,7 +190,7 @@ soak: deps
 
 demo: deps
 	@+$(MAKE) --no-print-directory all guest
-	@tests/lab/demo.sh
+	@tests/lab/demo.sh $(if $(HTML),--html '$(HTML)')
 
 shell-lab: deps
 	@+$(MAKE) --no-print-directory all guest

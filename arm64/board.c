@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "arm64/dev/einj.h"
 #include "arm64/dev/rtc.h"
 #include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
@@ -21,6 +22,7 @@
 #define RTC_BASE         UINT64_C(0x01010000)
 #define PVTIME_BASE      UINT64_C(0x01020000)
 #define TEST_TIMER_BASE  UINT64_C(0x01030000)
+#define EINJ_BASE        UINT64_C(0x01040000)
 #define FLASH_BASE       UINT64_C(0x02000000)
 #define VIRTIO_BASE      UINT64_C(0x03000000)
 #define GIC_DIST_BASE    UINT64_C(0x3fff0000)
@@ -48,8 +50,9 @@ _Static_assert(BOARD_MAX_CPUS *UINT64_C(64) <= PVTIME_BYTES, "stolen time: too s
 _Static_assert(PVTIME_BASE + PVTIME_BYTES <= TEST_TIMER_BASE,
 	       "stolen time reaches into the test timer");
 _Static_assert(BOARD_MAX_CPUS <= TEST_TIMER_MAX_CPUS, "test timer: no channel for some CPUs");
-_Static_assert(TEST_TIMER_BASE + TEST_TIMER_BLOCK_BYTES <= FLASH_BASE,
-	       "test timer reaches into flash");
+_Static_assert(TEST_TIMER_BASE + TEST_TIMER_BLOCK_BYTES <= EINJ_BASE,
+	       "test timer reaches into error injection");
+_Static_assert(EINJ_BASE + EINJ_BLOCK_BYTES <= FLASH_BASE, "error injection reaches into flash");
 _Static_assert(FLASH_BASE + FLASH_BYTES <= VIRTIO_BASE, "flash reaches into virtio-mmio");
 _Static_assert(VIRTIO_BASE + VIRTIO_BYTES <=
 		       GIC_DIST_BASE - BOARD_MAX_CPUS * GIC_REDIST_BYTES - GIC_ITS_BYTES,
@@ -60,8 +63,10 @@ _Static_assert(PCI_ECAM_BASE + PCI_ECAM_BYTES <= PCI_MMIO_BASE, "PCI configurati
 _Static_assert(PCI_MMIO_BASE < BOARD_RAM_BASE, "PCI memory reaches into RAM");
 _Static_assert(UART_INTID + 4 <= RTC_INTID, "UART interrupts reach the RTC's");
 _Static_assert(RTC_INTID < TEST_TIMER_INTID, "RTC and test timer share an interrupt");
-_Static_assert(TEST_TIMER_INTID < BOARD_NR_INTIDS - V2M_NINTIDS,
-	       "MSIs share the test timer's interrupt");
+_Static_assert(TEST_TIMER_INTID < INTID_GED_ERROR && INTID_GED_ERROR < INTID_POWER_BUTTON,
+	       "the test timer, the event device and the power button share an interrupt");
+_Static_assert(INTID_POWER_BUTTON < BOARD_NR_INTIDS - V2M_NINTIDS,
+	       "MSIs share the power button's interrupt");
 _Static_assert(BOARD_NR_INTIDS % 32 == 0, "a GIC has interrupts in groups of 32");
 
 /* Blocks that are the same in every machine. */
@@ -76,6 +81,7 @@ static const struct board_block fixed[BOARD_NR_BLOCKS] = {
 	[BOARD_RTC] = { "rtc", RTC_BASE, RTC_BLOCK_BYTES, RTC_INTID, 1, false },
 	[BOARD_PVTIME] = { "stolen-time", PVTIME_BASE, 0, INTID_NONE, 0, false },
 	[BOARD_TEST_TIMER] = { "test-timer", TEST_TIMER_BASE, 0, TEST_TIMER_INTID, 1, false },
+	[BOARD_EINJ] = { "einj", EINJ_BASE, 0, INTID_NONE, 0, false },
 	[BOARD_FLASH] = { "flash", FLASH_BASE, FLASH_BYTES, INTID_NONE, 0, true },
 	[BOARD_VIRTIO_MMIO] = { "virtio-mmio", VIRTIO_BASE, VIRTIO_BYTES, INTID_NONE, 0, true },
 	[BOARD_GIC_V2M] = { "gic-v2m", GIC_DIST_BASE, 0, INTID_NONE, 0, false },
@@ -102,6 +108,17 @@ uint64_t board_default_mpidr(unsigned index)
 {
 	return (index & 0xfu) | (uint64_t)(index >> 4 & 0xffu) << 8 |
 	       (uint64_t)(index >> 12 & 0xffu) << 16;
+}
+
+const char *board_tables_name(enum board_tables tables)
+{
+	static const char *const names[] = {
+		[BOARD_TABLES_DT] = "dt",
+		[BOARD_TABLES_ACPI] = "acpi",
+		[BOARD_TABLES_BOTH] = "both",
+	};
+
+	return names[tables];
 }
 
 const char *board_gic_name(enum board_gic gic)
@@ -213,6 +230,7 @@ int board_layout(struct board *b, const struct board_config *config, struct err 
 	memcpy(b->block, fixed, sizeof(fixed));
 	b->block[BOARD_PVTIME].size = config->pvtime ? PVTIME_BYTES : 0;
 	b->block[BOARD_TEST_TIMER].size = config->test_timer ? TEST_TIMER_BLOCK_BYTES : 0;
+	b->block[BOARD_EINJ].size = board_has_acpi(b) ? EINJ_BLOCK_BYTES : 0;
 	b->block[BOARD_RAM].size = config->ram_bytes;
 	if (board_gic_is_v2(config->gic))
 		lay_out_gicv2(b);

@@ -27,12 +27,17 @@
 #define INTID_SPI_BASE     32
 #define BOARD_NR_INTIDS    256 /* SGI + PPI + SPI given to the GIC */
 #define INTID_NONE         0
+#define INTID_GED_ERROR    38 /* edge: the generic event device reports a hardware error */
+#define INTID_POWER_BUTTON 39 /* edge: the power button was pressed */
 
 #define BOARD_RAM_BASE         UINT64_C(0x80000000)
 #define BOARD_FLAT_LOAD_OFFSET UINT64_C(0x80000)
 #define BOARD_UART_CLOCK_HZ    1843200
 
 enum board_gic { BOARD_GICV2, BOARD_GICV2M, BOARD_GICV3, BOARD_GICV3_ITS };
+
+/* How the machine is described to the guest. */
+enum board_tables { BOARD_TABLES_DT, BOARD_TABLES_ACPI, BOARD_TABLES_BOTH };
 
 enum board_id {
 	BOARD_UART0,
@@ -42,6 +47,7 @@ enum board_id {
 	BOARD_RTC,
 	BOARD_PVTIME,
 	BOARD_TEST_TIMER,
+	BOARD_EINJ,
 	BOARD_FLASH,
 	BOARD_VIRTIO_MMIO,
 	BOARD_GIC_V2M,
@@ -70,7 +76,8 @@ struct board_config {
 	enum board_gic gic;
 	bool pmu;
 	bool pvtime;
-	bool sdei;        /* describe SDEI to the guest */
+	bool sdei; /* describe SDEI to the guest */
+	enum board_tables tables;
 	bool test_timer;  /* interrupt lines that the guest can raise */
 	bool idle_states; /* describe the PSCI power states to the guest's cpuidle */
 	uint32_t psci_version;
@@ -93,6 +100,15 @@ int board_layout(struct board *board, const struct board_config *config, struct 
 uint64_t board_default_mpidr(unsigned index);
 
 const char *board_gic_name(enum board_gic gic);
+
+/* True if the guest is given ACPI tables, and with them error sources. */
+static inline bool board_has_acpi(const struct board *board)
+{
+	return board->config.tables != BOARD_TABLES_DT;
+}
+
+/* "dt", "acpi", "both" */
+const char *board_tables_name(enum board_tables tables);
 
 /* True for a GICv2, with or without the MSI frame. */
 bool board_gic_is_v2(enum board_gic gic);

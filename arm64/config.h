@@ -13,6 +13,8 @@
 #include "hypercall/fault.h"
 #include "hypercall/smccc_filter.h"
 #include "lib/mem.h"
+#include "ras/inject.h"
+#include "ras/policy.h"
 #include "sdei/options.h"
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NONE };
@@ -23,6 +25,8 @@ enum irqchip_choice {
 	IRQCHIP_GICV3,
 	IRQCHIP_GICV3_ITS
 };
+/* After AUTO in the order of enum board_tables. */
+enum tables_choice { TABLES_AUTO, TABLES_DT, TABLES_ACPI, TABLES_BOTH };
 enum on_reset { ON_RESET_REBOOT, ON_RESET_EXIT };
 enum on_panic { ON_PANIC_EXIT, ON_PANIC_CONTINUE };
 enum all_off { ALL_OFF_EXIT, ALL_OFF_WAIT };
@@ -69,6 +73,11 @@ struct run_config {
 	bool vendor_calls;         /* the guest may use rasvm's own calls */
 	bool test_timer;           /* interrupt lines that the guest can raise */
 
+	enum tables_choice tables;
+	struct ras_policy ras;
+	struct inject_rule inject[INJECT_MAX_RULES];
+	unsigned ninject;
+
 	enum on_reset on_reset;
 	enum on_panic on_panic;
 	enum all_off all_off;
@@ -85,6 +94,19 @@ struct run_config {
 static inline unsigned config_own_calls(const struct run_config *c)
 {
 	return smccc_filter_own(c->psci == PSCI_USER, c->vendor_calls || c->sdei_watchdog_ns);
+}
+
+/* How the machine is described to the guest. Not chosen: by ACPI if the operator asked for something that
+ * reaches the guest by a GHES, else by a device tree. */
+static inline enum board_tables config_tables(const struct run_config *c)
+{
+	bool wants_acpi = ras_policy_wants_acpi(&c->ras);
+
+	if (c->tables != TABLES_AUTO)
+		return (enum board_tables)(c->tables - TABLES_DT);
+	for (unsigned i = 0; i < c->ninject; i++)
+		wants_acpi |= inject_wants_acpi(&c->inject[i]);
+	return wants_acpi && !c->flat ? BOARD_TABLES_ACPI : BOARD_TABLES_DT;
 }
 
 #endif

@@ -21,8 +21,12 @@
 
 /* What the console tells its owner. Main thread. */
 struct console_ops {
-	void (*quit)(void *world);  /* Ctrl-a x, or the output can go nowhere any more */
-	void (*pause)(void *world); /* Ctrl-a p: pause or go on; may be NULL */
+	void (*quit)(void *world);        /* Ctrl-a x, or the output can go nowhere any more */
+	void (*pause)(void *world);       /* Ctrl-a p: pause or go on; may be NULL */
+	void (*button)(void *world);      /* Ctrl-a o: the power button; may be NULL */
+	void (*list_errors)(void *world); /* Ctrl-a m: bad memory; may be NULL */
+	/* Bytes the guest printed; may be NULL. */
+	void (*output)(void *world, const uint8_t *bytes, unsigned n);
 	void (*panic)(void *world, bool final); /* panic text seen; final: the guest halted there */
 };
 

@@ -15,6 +15,8 @@ static const char help_text[] = "\r\n"
 				"Ctrl-a x  stop the guest and quit\r\n"
 				"Ctrl-a b  send a BREAK (magic SysRq on Linux)\r\n"
 				"Ctrl-a p  pause the guest, or go on\r\n"
+				"Ctrl-a o  press the power button\r\n"
+				"Ctrl-a m  list the memory that is known to be bad\r\n"
 				"Ctrl-a a  send Ctrl-a\r\n"
 				"Ctrl-a h  this help\r\n";
 
@@ -23,6 +25,12 @@ static void send_break(struct console *con)
 	device_lock(&con->uart->dev);
 	uart_break(con->uart);
 	device_unlock(&con->uart->dev);
+}
+
+static void tell(const struct console *con, void (*fn)(void *world))
+{
+	if (fn)
+		fn(con->world);
 }
 
 /* The key after Ctrl-a. True: a Ctrl-a goes to the guest. */
@@ -39,8 +47,15 @@ static bool escape_key(struct console *con, uint8_t key)
 		return false;
 	case 'p':
 	case 'P':
-		if (con->ops->pause)
-			con->ops->pause(con->world);
+		tell(con, con->ops->pause);
+		return false;
+	case 'o':
+	case 'O':
+		tell(con, con->ops->button);
+		return false;
+	case 'm':
+	case 'M':
+		tell(con, con->ops->list_errors);
 		return false;
 	case 'a':
 	case KEY_ESCAPE:

@@ -50,6 +50,8 @@ static void refill(struct console *con)
 		watch_for_panic(con, 0, out->buf[i]);
 		watch_for_panic(con, 1, out->buf[i]);
 	}
+	if (out->len && con->ops->output)
+		con->ops->output(con->world, out->buf, out->len);
 }
 
 static void lose_output(struct console *con, int error)

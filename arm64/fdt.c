@@ -5,7 +5,9 @@
  * Sources: Devicetree Specification v0.4; Linux Documentation/devicetree/bindings: arm/cpus,
  * cpu/cpu-topology, cpu/idle-states, arm/psci, arm/firmware/sdei, timer/arm,arch_timer,
  * interrupt-controller/arm,gic and arm,gic-v3, arm/pmu, serial/8250, rtc/arm,pl031; booting.rst,
- * section 2, for /chosen. The test timer is rasvm's own: arm64/dev/test_timer.h.
+ * section 2, for /chosen; input/gpio-keys; reserved-memory/reserved-memory; arm64/uefi.rst for UEFI's
+ * part of /chosen. The test timer and the error log are rasvm's own: arm64/dev/test_timer.h,
+ * ras/logpage.h.
  *
  * Left out: blocks the board only reserves; stolen time, which a guest finds by hypercall; cache
  * sizes, which it finds in the CPU.
@@ -22,10 +24,12 @@
 #include <string.h>
 
 #include "hypercall/psci.h"
+#include "ras/layout.h"
 
 /* Interrupt specifier, bindings arm,gic and arm,gic-v3. */
 #define IRQ_SPI         0
 #define IRQ_PPI         1
+#define IRQ_EDGE_RISING 1
 #define IRQ_LEVEL_HIGH  4
 #define IRQ_LEVEL_LOW   8
 #define IRQ_PPI_CPUS(n) (((1u << (n)) - 1) << 8) /* GICv2: which CPUs have the PPI */
@@ -33,6 +37,11 @@
 
 #define RTC_CLOCK_HZ 24000000 /* of the bus interface; nothing counts it */
 #define BAUD         "115200n8"
+#define KEY_POWER    116 /* Linux input event codes */
+
+/* linux,uefi-secure-boot: not a property of the mainline kernel, but those of Debian and Ubuntu take no memory
+ * map without it. */
+#define SECURE_BOOT_DISABLED 2
 
 /* Phandles: any number but 0 and -1 does, as long as it is used once. */
 enum {
@@ -153,11 +162,24 @@ static uint32_t ppi_flags(const struct board *board, uint32_t trigger)
 
 /* Nodes */
 
-static void chosen(struct tree *t, const struct fdt_params *p)
+/* A kernel takes all of these or none. */
+static void uefi(struct tree *t, const struct efi_handoff *efi)
+{
+	prop_u64(t, "linux,uefi-system-table", efi->system_table.v);
+	prop_u64(t, "linux,uefi-mmap-start", efi->memory_map.v);
+	prop_u32(t, "linux,uefi-mmap-size", efi->memory_map_bytes);
+	prop_u32(t, "linux,uefi-mmap-desc-size", efi->descriptor_bytes);
+	prop_u32(t, "linux,uefi-mmap-desc-ver", efi->descriptor_version);
+	prop_u32(t, "linux,uefi-secure-boot", SECURE_BOOT_DISABLED);
+}
+
+/* In a stub the console is in SPCR. */
+static void chosen(struct tree *t, const struct fdt_params *p, bool stub)
 {
 	begin(t, "chosen");
 	prop_string(t, "bootargs", p->cmdline ? p->cmdline : "");
-	prop_string(t, "stdout-path", "serial0:" BAUD);
+	if (!stub)
+		prop_string(t, "stdout-path", "serial0:" BAUD);
 	if (p->initrd_end.v > p->initrd_start.v) {
 		prop_u64(t, "linux,initrd-start", p->initrd_start.v);
 		prop_u64(t, "linux,initrd-end", p->initrd_end.v);
@@ -166,6 +188,8 @@ static void chosen(struct tree *t, const struct fdt_params *p)
 		prop_u64(t, "kaslr-seed", p->kaslr_seed);
 	if (p->rng_seed && p->rng_seed_bytes)
 		prop_bytes(t, "rng-seed", p->rng_seed, p->rng_seed_bytes);
+	if (p->efi)
+		uefi(t, p->efi);
 	end(t);
 }
 
@@ -190,6 +214,25 @@ static void memory(struct tree *t, const struct board *board)
 	begin(t, "memory@%" PRIx64, ram->base);
 	prop_string(t, "device_type", "memory");
 	prop_reg(t, ram, NULL);
+	end(t);
+}
+
+/* The region in which errors are told, and the events that announce them. */
+static void reserved_memory(struct tree *t, const struct board *board, gpa_t region)
+{
+	const struct board_block block = { .base = region.v, .size = RAS_REGION_BYTES };
+	const uint32_t events[] = { RAS_EVENT_NORMAL, RAS_EVENT_CRITICAL };
+
+	begin(t, "reserved-memory");
+	address_cells(t, 2, 2);
+	prop_flag(t, "ranges");
+	begin(t, "error-log@%" PRIx64, block.base);
+	prop_string(t, "compatible", "rasvm,error-log");
+	prop_reg(t, &block, NULL);
+	prop_flag(t, "no-map");
+	if (board->config.sdei)
+		prop_cells(t, "sdei-events", events, ARRAY_SIZE(events));
+	end(t);
 	end(t);
 }
 
@@ -450,6 +493,29 @@ static void test_timer(struct tree *t, const struct board *board)
 	end(t);
 }
 
+/* No GPIO: the key has an interrupt, and each one is a press. */
+static void power_button(struct tree *t)
+{
+	const uint32_t irq[] = { IRQ_SPI, INTID_POWER_BUTTON - INTID_SPI_BASE, IRQ_EDGE_RISING };
+
+	begin(t, "gpio-keys");
+	prop_string(t, "compatible", "gpio-keys");
+	begin(t, "power");
+	prop_string(t, "label", "power");
+	prop_u32(t, "linux,code", KEY_POWER);
+	prop_cells(t, "interrupts", irq, ARRAY_SIZE(irq));
+	end(t);
+	end(t);
+}
+
+static void stub_root(struct tree *t, const struct fdt_params *params)
+{
+	begin(t, "%s", "");
+	address_cells(t, 2, 2);
+	chosen(t, params, true);
+	end(t);
+}
+
 static void root(struct tree *t, const struct board *board, const struct fdt_params *params)
 {
 	begin(t, "%s", "");
@@ -457,9 +523,11 @@ static void root(struct tree *t, const struct board *board, const struct fdt_par
 	prop_string(t, "model", "rasvm");
 	address_cells(t, 2, 2);
 	prop_u32(t, "interrupt-parent", PHANDLE_GIC);
-	chosen(t, params);
+	chosen(t, params, false);
 	aliases(t, board);
 	memory(t, board);
+	if (params->ras_region.v)
+		reserved_memory(t, board, params->ras_region);
 	cpus(t, board);
 	psci(t, board->config.psci_version);
 	if (board->config.sdei)
@@ -471,6 +539,7 @@ static void root(struct tree *t, const struct board *board, const struct fdt_par
 	for (unsigned i = BOARD_UART0; i <= BOARD_UART3; i++)
 		uart(t, &board->block[i]);
 	rtc(t, &board->block[BOARD_RTC]);
+	power_button(t);
 	if (board->config.test_timer)
 		test_timer(t, board);
 	end(t);
@@ -484,7 +553,10 @@ int fdt_build(const struct board *board, const struct fdt_params *params, void *
 	t.error = fdt_create(buf, size < INT_MAX ? (int)size : INT_MAX);
 	if (!t.error)
 		t.error = fdt_finish_reservemap(buf);
-	root(&t, board, params);
+	if (board->config.tables == BOARD_TABLES_ACPI)
+		stub_root(&t, params);
+	else
+		root(&t, board, params);
 	if (!t.error)
 		t.error = fdt_finish(buf);
 	if (t.error == -FDT_ERR_NOSPACE)

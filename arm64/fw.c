@@ -348,6 +348,10 @@ static enum fw_result serve(struct vcpu *vcpu, const struct function *f, struct 
 	}
 	fw = fw_lock(&vm->fw);
 	result = f->service->serve(fw, f->service->self, f->row, call);
+	/* The guest may have registered, unmasked or completed what errors wait for. */
+	if (f->service == &vm->service[FW_SDEI] &&
+	    (call->fid == SDEI_FID_EVENT_ENABLE || ras_waits(fw, &vm->ras)))
+		ras_tick(fw, &vm->ras, call->now_ns);
 	vcpu->last_off = result == FW_PE_OFF && psci_all_off(fw, &vm->psci);
 	fw_unlock(fw);
 	return result;

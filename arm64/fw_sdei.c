@@ -10,43 +10,12 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "arm64/gic.h"
 #include "arm64/kvm_compat.h"
 #include "arm64/vm.h"
 #include "lib/clock.h"
-
-/* ID register fields, Arm DDI0487 D19.2.66 (ID_AA64PFR1_EL1), D19.2.63 (ID_AA64MMFR1_EL1). */
-static const struct {
-	unsigned crm, op2; /* of the register, with op0 3, op1 0, CRn 0 */
-	unsigned shift, at_least;
-	uint32_t feature;
-} pe_features[] = {
-	/* clang-format off */
-	{ 7, 1, 20, 1, SDEI_PE_PAN  },
-	{ 4, 1,  4, 1, SDEI_PE_SSBS },
-	{ 4, 1,  8, 2, SDEI_PE_MTE2 },
-	{ 4, 1, 36, 1, SDEI_PE_NMI  },
-	/* clang-format on */
-};
-
-int fw_sdei_probe(struct vm *vm, struct err *err)
-{
-	vm->pe_features = 0;
-	for (unsigned i = 0; i < ARRAY_SIZE(pe_features); i++) {
-		uint64_t id = kvm_reg_sys(3, 0, 0, pe_features[i].crm, pe_features[i].op2), value;
-		int r = kvm_reg_get(vm->vcpu[0].fd, id, &value);
-
-		if (r)
-			return err_set(err, r, "cannot read the CPU's feature registers: %s",
-				       strerror(-r));
-		if ((value >> pe_features[i].shift & 15) >= pe_features[i].at_least)
-			vm->pe_features |= pe_features[i].feature;
-	}
-	return 0;
-}
 
 /* ---- what sdei/ needs of the world ---- */
 
@@ -216,20 +185,6 @@ int fw_sdei_init(struct vm *vm, struct err *err)
 
 /* ---- entering events ---- */
 
-/* A load that is being emulated, an abort to be injected: KVM carries them out at the next KVM_RUN,
- * which with immediate_exit does only that (api.rst, KVM_EXIT_MMIO). */
-static int finish_exit(struct vcpu *vcpu)
-{
-	if (!vcpu->exit_pending)
-		return 0;
-	vcpu->exit_pending = false;
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	vcpu->stats.runs++;
-	if (ioctl(vcpu->fd, KVM_RUN, 0) < 0 && errno == EINTR)
-		return 0;
-	return -EIO;
-}
-
 static unsigned wants(struct vcpu *vcpu)
 {
 	struct fw_locked fw = fw_lock(&vcpu->vm->fw);
@@ -257,7 +212,7 @@ enum vcpu_next fw_sdei(struct vcpu *vcpu)
 	}
 	if (want & SDEI_WANT_VBAR)
 		registers |= REG_BIT(REG_VBAR);
-	if (finish_exit(vcpu))
+	if (vcpu_finish_exit(vcpu))
 		return vcpu_fail(vcpu, "KVM did not finish an exit before an SDEI event");
 	if (regs_load(vcpu, registers))
 		return vcpu_fail(vcpu, "cannot read the context that an SDEI event interrupts");

@@ -1,6 +1,8 @@
 /*
  * Kernel and initrd files into guest RAM. What the file is, is told by its first bytes; every
- * number in it is checked before use, and data is read from the file straight to its place.
+ * number in it is checked before use, and data is read from the file straight to its place. A page of
+ * RAM may be lost to a hardware memory error: read(2) says so by EFAULT, everything else goes through
+ * mem_write().
  *
  * Sources: Linux Documentation/arch/arm64/booting.rst (Image header); RFC 1952 (gzip); the header
  * of Linux's compressed EFI image (drivers/firmware/efi/libstub/zboot-header.S); the ELF-64 Object
@@ -41,6 +43,8 @@
 #define MAX_SEGMENTS       64
 #define READ_TWICE_BYTES   MIB(8) /* files from this size on are read by two threads */
 #define INPUT_BYTES        KIB(256)
+#define OUTPUT_BYTES       KIB(256) /* inflated at once, then copied to RAM */
+#define ZERO_BYTES         KIB(4)
 #define GZIP_WINDOW        (16 + MAX_WBITS) /* zlib: a gzip wrapper is expected */
 
 /* The file being loaded and what its complaints begin with. */
@@ -110,6 +114,16 @@ static void source_close(struct source *s)
 		close(s->fd);
 }
 
+/* `what` was to be written to RAM; `left` bytes of it could not. */
+static int lost_page(struct err *err, const char *what, uint64_t left)
+{
+	return err_set(err, -EHWPOISON,
+		       "%s: its last %" PRIu64
+		       " bytes cannot be written to guest RAM: a page there is lost to a hardware "
+		       "memory error; give --ras heal=reset, or start rasvm again",
+		       what, left);
+}
+
 /* Read exactly `n` bytes at `offset`, which the caller knows to lie inside the file. */
 static int read_at(const struct source *s, void *to, uint64_t n, uint64_t offset)
 {
@@ -120,6 +134,9 @@ static int read_at(const struct source *s, void *to, uint64_t n, uint64_t offset
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		/* Only guest RAM has pages that are there and cannot be written. */
+		if (got < 0 && errno == EFAULT)
+			return lost_page(s->err, s->path, n);
 		if (got < 0)
 			return err_set(s->err, -errno, "%s %s: cannot read it: %s", s->what,
 				       s->path, strerror(errno));
@@ -166,6 +183,36 @@ static int read_file(const struct source *s, uint8_t *to)
 		read_half(&second);
 	if (!ret && second.ret)
 		return err_set(s->err, second.ret, "%s", second.err.text);
+	return ret;
+}
+
+int image_write(const struct mem *mem, const char *what, gpa_t at, const void *data, uint64_t n,
+		struct err *err)
+{
+	int ret = mem_write(mem, at, data, n);
+
+	if (ret == -EHWPOISON)
+		return lost_page(err, what, n);
+	if (ret)
+		return err_set(err, ret,
+			       "%s: 0x%" PRIx64 " bytes at 0x%" PRIx64 " are not all guest RAM",
+			       what, n, at.v);
+	return 0;
+}
+
+/* Zeroes at `at`, which the caller knows to be in RAM. */
+static int write_zeroes(const struct source *s, gpa_t at, uint64_t n)
+{
+	static const uint8_t zero[ZERO_BYTES];
+	int ret = 0;
+
+	while (!ret && n) {
+		uint64_t part = n < sizeof(zero) ? n : sizeof(zero);
+
+		ret = image_write(s->mem, s->path, at, zero, part, s->err);
+		at.v += part;
+		n -= part;
+	}
 	return ret;
 }
 
@@ -296,7 +343,7 @@ struct inflater {
 	struct source *s;
 	z_stream z;
 	uint64_t offset, left;
-	uint8_t *in;
+	uint8_t *in, *out; /* INPUT_BYTES, OUTPUT_BYTES */
 };
 
 static int refill(struct inflater *f)
@@ -350,9 +397,27 @@ static int expect_end(struct inflater *f, const struct image *out)
 	return ret;
 }
 
+/* Inflate up to `room` bytes to RAM at `at`. *got as inflate_some() has it. */
+static int inflate_to_ram(struct inflater *f, gpa_t at, uint64_t room, uint64_t *got)
+{
+	uint64_t want, part;
+	int ret;
+
+	*got = 0;
+	do {
+		want = room - *got < OUTPUT_BYTES ? room - *got : OUTPUT_BYTES;
+		ret = inflate_some(f, f->out, want, &part);
+		if (!ret && part)
+			ret = image_write(f->s->mem, f->s->path, gpa(at.v + *got), f->out, part,
+					  f->s->err);
+		*got += part;
+	} while (!ret && part && part == want);
+	return ret;
+}
+
 static int inflate_image(struct inflater *f, struct image *out)
 {
-	uint8_t head[IMAGE_HEADER_BYTES] = { 0 }, *to;
+	uint8_t head[IMAGE_HEADER_BYTES] = { 0 };
 	struct mem *mem = f->s->mem;
 	uint64_t got, room;
 	int ret = inflate_some(f, head, sizeof(head), &got);
@@ -363,12 +428,12 @@ static int inflate_image(struct inflater *f, struct image *out)
 		return bad(f->s, "its gzip data is not an arm64 Image%s",
 			   !memcmp(head, ELFMAG, SELFMAG) ? " but an ELF file; gunzip it" : "");
 	ret = image_place(f->s, head, sizeof(head), out);
+	if (!ret)
+		ret = image_write(mem, f->s->path, out->base, head, sizeof(head), f->s->err);
 	if (ret)
 		return ret;
-	to = mem->hva + (out->base.v - mem->base.v);
-	memcpy(to, head, sizeof(head));
 	room = mem->size - (out->base.v - mem->base.v) - sizeof(head);
-	ret = inflate_some(f, to + sizeof(head), room, &got);
+	ret = inflate_to_ram(f, gpa(out->base.v + sizeof(head)), room, &got);
 	if (!ret && got == room)
 		ret = expect_end(f, out);
 	if (!ret && out->base.v + sizeof(head) + got > out->end.v)
@@ -378,16 +443,18 @@ static int inflate_image(struct inflater *f, struct image *out)
 
 static int load_gzip_at(struct source *s, uint64_t offset, uint64_t bytes, struct image *out)
 {
-	struct inflater f = { .s = s, .offset = offset, .left = bytes, .in = malloc(INPUT_BYTES) };
+	uint8_t *buffer = malloc(INPUT_BYTES + OUTPUT_BYTES);
+	struct inflater f = { .s = s, .offset = offset, .left = bytes, .in = buffer };
 	int ret;
 
-	if (!f.in || inflateInit2(&f.z, GZIP_WINDOW) != Z_OK) {
-		free(f.in);
+	if (!buffer || inflateInit2(&f.z, GZIP_WINDOW) != Z_OK) {
+		free(buffer);
 		return err_set(s->err, -ENOMEM, "%s %s: out of memory", s->what, s->path);
 	}
+	f.out = buffer + INPUT_BYTES;
 	ret = inflate_image(&f, out);
 	inflateEnd(&f.z);
-	free(f.in);
+	free(buffer);
 	return ret;
 }
 
@@ -542,9 +609,10 @@ static int load_segment(const struct source *s, const Elf64_Phdr *p, struct imag
 	uint8_t *to = mem_ptr(s->mem, gpa(p->p_paddr), p->p_memsz);
 	int ret = read_at(s, to, p->p_filesz, p->p_offset);
 
+	if (!ret)
+		ret = write_zeroes(s, gpa(p->p_paddr + p->p_filesz), p->p_memsz - p->p_filesz);
 	if (ret)
 		return ret;
-	memset(to + p->p_filesz, 0, p->p_memsz - p->p_filesz);
 	if (p->p_paddr < out->base.v)
 		out->base = gpa(p->p_paddr);
 	if (p->p_paddr + p->p_memsz > out->end.v)

@@ -23,8 +23,8 @@ struct image {
 };
 
 /* Load the kernel file `path` into `mem`. `flat`: raw bytes at RAM + BOARD_FLAT_LOAD_OFFSET,
- * entered there. 0, or -errno with `err` naming the file, what was found and the reason; RAM may
- * have been written to. */
+ * entered there. 0, or -errno with `err` naming the file, what was found and the reason (-EHWPOISON: a
+ * page of RAM is lost to a hardware memory error); RAM may have been written to. */
 int image_load(struct mem *mem, const char *path, bool flat, struct image *out, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -36,6 +36,11 @@ int image_file_size(const char *what, const char *path, uint64_t *size, struct e
 /* Read all of `path` to `at`. 0 or -errno with `err`. */
 int image_read(struct mem *mem, const char *what, const char *path, gpa_t at, uint64_t size,
 	       struct err *err) __attribute__((warn_unused_result));
+
+/* Copy `n` bytes into RAM, of which a page may be lost. 0; -EHWPOISON or -EFAULT with `err`, which calls the
+ * bytes `what` ("the device tree"). */
+int image_write(const struct mem *mem, const char *what, gpa_t at, const void *data, uint64_t n,
+		struct err *err) __attribute__((warn_unused_result));
 
 const char *image_format_name(enum image_format format);
 

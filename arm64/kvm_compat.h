@@ -60,6 +60,28 @@ _Static_assert(sizeof(struct kvm_smccc_filter) == 24, "UAPI layout");
 #define KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP 225
 #endif
 
+/* Linux 6.19, virt/kvm/api.rst. */
+#ifndef KVM_EXIT_ARM_SEA
+#define KVM_EXIT_ARM_SEA                41
+#define KVM_EXIT_ARM_SEA_FLAG_GPA_VALID (1ULL << 0)
+#endif
+
+/* What the kernel calls kvm_run.arm_sea, at the place of every exit's data. */
+struct kvm_exit_arm_sea {
+	uint64_t flags;
+	uint64_t esr;
+	uint64_t gva; /* if FnV of `esr` is clear */
+	uint64_t gpa; /* if GPA_VALID */
+};
+
+static inline struct kvm_exit_arm_sea kvm_exit_arm_sea(const struct kvm_run *run)
+{
+	struct kvm_exit_arm_sea sea;
+
+	memcpy(&sea, (const char *)run + offsetof(struct kvm_run, hypercall), sizeof(sea));
+	return sea;
+}
+
 /* `flags` of a hypercall exit; headers before 6.4 call the field's low half `longmode`. */
 static inline uint64_t kvm_hypercall_flags(const struct kvm_run *run)
 {

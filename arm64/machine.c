@@ -85,10 +85,36 @@ static void on_pause(void *world)
 	log_warn("the guest %s", vm->paused ? "is paused; Ctrl-a p to go on" : "goes on");
 }
 
+/* An edge: the interrupt controller remembers it, and there is no device to read afterwards. */
+static void press_power_button(struct vm *vm)
+{
+	lines_set(vm, INTID_POWER_BUTTON, true);
+	lines_set(vm, INTID_POWER_BUTTON, false);
+	log_info("the power button was pressed");
+}
+
+static void on_button(void *world)
+{
+	press_power_button(world);
+}
+
+static void on_list_errors(void *world)
+{
+	stats_print_errors(world, stderr);
+}
+
+static void on_output(void *world, const uint8_t *bytes, unsigned n)
+{
+	inject_console(world, bytes, n);
+}
+
 static const struct console_ops console_ops = {
 	.quit = on_quit,
 	.pause = on_pause,
+	.button = on_button,
+	.list_errors = on_list_errors,
 	.panic = on_panic,
+	.output = on_output,
 };
 
 static void on_panic_grace(void *arg, uint32_t events)
@@ -126,7 +152,11 @@ static void on_signal(void *arg, uint32_t events)
 		tty_continue();
 		return;
 	}
-	/* The machine has no power button yet, so a request to stop is carried out at once. */
+	if (si.ssi_signo == SIGPWR) {
+		press_power_button(vm);
+		return;
+	}
+	/* Not by the power button: whoever stops rasvm does not wait for what the guest makes of it. */
 	log_info("signal %u: stopping the guest", si.ssi_signo);
 	vm_end(vm, VM_INTERRUPTED);
 }
@@ -201,6 +231,49 @@ static void on_test_timer(void *arg, uint32_t events)
 	device_unlock(&vm->test_timer.dev);
 }
 
+/* ---- hardware errors ---- */
+
+static void on_ras_timer(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t expired;
+	struct fw_locked fw;
+
+	(void)events;
+	if (read(vm->ras_timer_fd, &expired, sizeof(expired)) <= 0)
+		return;
+	fw = fw_lock(&vm->fw);
+	ras_tick(fw, &vm->ras, clock_now_ns());
+	fw_unlock(fw);
+}
+
+/* Whatever could not be done where it was noticed, for the locks held there. */
+static void on_ras(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	const char *why;
+	uint64_t count;
+
+	(void)events;
+	if (read(vm->ras_fd, &count, sizeof(count)) <= 0)
+		return;
+	inject_einj(vm);
+	why = atomic_load(&vm->ras_why);
+	if (!why)
+		return;
+	log_error("stopping: %s", why);
+	vm_end(vm, VM_HARDWARE);
+}
+
+static void einj_execute(void *world)
+{
+	struct vm *vm = world;
+	uint64_t one = 1;
+
+	if (write(vm->ras_fd, &one, sizeof(one)) < 0)
+		log_error("cannot wake the main thread: %s", strerror(errno));
+}
+
 static void on_lines(void *arg, uint32_t events)
 {
 	struct vm *vm = arg;
@@ -245,6 +318,7 @@ static int lay_out(struct vm *vm, struct err *err)
 		.pvtime = feature_wanted(c->pvtime, vm->caps.pvtime),
 		.idle_states = c->cpuidle && c->psci == PSCI_USER,
 		.sdei = c->sdei,
+		.tables = config_tables(c),
 		.test_timer = c->test_timer,
 		.psci_version = c->psci_version,
 		.ipa_bits = choose_ipa_bits(&vm->caps, c->ram_bytes),
@@ -302,6 +376,10 @@ static int add_devices(struct vm *vm, struct err *err)
 				&test_timer_ops, vm);
 		r = bus_add(&vm->bus, &vm->test_timer.dev, err);
 	}
+	if (r == 0 && b[BOARD_EINJ].size) {
+		einj_init(&vm->einj, gpa(b[BOARD_EINJ].base), einj_execute, vm);
+		r = bus_add(&vm->bus, &vm->einj.dev, err);
+	}
 	bus_freeze(&vm->bus);
 	return r;
 }
@@ -345,6 +423,7 @@ static void stop_signals(sigset_t *set)
 
 	sigemptyset(set);
 	sigaddset(set, SIGCONT);
+	sigaddset(set, SIGPWR);
 	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 			sigaddset(set, signals[i]);
@@ -375,8 +454,10 @@ static int open_timers(struct vm *vm)
 	vm->panic_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	vm->rtc_timer_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	vm->test_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	vm->ras_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	vm->ras_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vm->event_fd < 0 || vm->timeout_fd < 0 || vm->panic_fd < 0 || vm->rtc_timer_fd < 0 ||
-	    vm->test_timer_fd < 0)
+	    vm->test_timer_fd < 0 || vm->ras_timer_fd < 0 || vm->ras_fd < 0)
 		return -errno;
 	return 0;
 }
@@ -393,20 +474,20 @@ static int open_events(struct vm *vm, struct err *err)
 	r = take_signals(vm);
 	if (r == 0)
 		r = open_timers(vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->signal_fd, EPOLLIN, on_signal, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->event_fd, EPOLLIN, on_event, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->timeout_fd, EPOLLIN, on_timeout, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->panic_fd, EPOLLIN, on_panic_grace, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->rtc_timer_fd, EPOLLIN, on_rtc_alarm, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->test_timer_fd, EPOLLIN, on_test_timer, vm);
-	if (r == 0)
-		r = loop_add(&vm->loop, vm->lines.event_fd, EPOLLIN, on_lines, vm);
+	const struct loop_source sources[] = {
+		{ vm->signal_fd, on_signal, vm },
+		{ vm->event_fd, on_event, vm },
+		{ vm->timeout_fd, on_timeout, vm },
+		{ vm->panic_fd, on_panic_grace, vm },
+		{ vm->rtc_timer_fd, on_rtc_alarm, vm },
+		{ vm->test_timer_fd, on_test_timer, vm },
+		{ vm->lines.event_fd, on_lines, vm },
+		{ vm->ras_timer_fd, on_ras_timer, vm },
+		{ vm->ras_fd, on_ras, vm },
+	};
+
+	for (unsigned i = 0; r == 0 && i < ARRAY_SIZE(sources); i++)
+		r = loop_add(&vm->loop, sources[i].fd, EPOLLIN, sources[i].fn, sources[i].arg);
 	if (r)
 		return err_set(err, r, "cannot set up the event loop: %s", strerror(-r));
 	return 0;
@@ -423,6 +504,7 @@ static struct vm *machine_alloc(const struct run_config *config)
 	vm->kvm_fd = vm->probe_fd = vm->vm_fd = vm->gic_fd = vm->its_fd = -1;
 	vm->signal_fd = vm->timeout_fd = vm->panic_fd = vm->event_fd = vm->rtc_timer_fd = -1;
 	vm->test_timer_fd = vm->lines.event_fd = -1;
+	vm->ras_fd = vm->ras_timer_fd = vm->injector.timer_fd = -1;
 	vm->sdei_timers.trigger_fd = vm->sdei_timers.watchdog_fd = -1;
 	vm->loop.epoll_fd = -1;
 	vm->trace.fd = -1;
@@ -499,6 +581,9 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 	/* From here on a signal waits for the event loop, however long the files take to load. */
 	if (open_events(vm, err) || sdei_timers_open(vm, err))
 		return STATUS_INTERNAL;
+	/* Before any other thread: they inherit what the host's kernel does about bad memory. */
+	if (sigbus_open(vm, err))
+		return STATUS_INTERNAL;
 	if (mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path, err))
 		return STATUS_USAGE;
 	status = load_and_create(vm, err);
@@ -506,14 +591,17 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 		return status;
 	if (fw_init(vm, err))
 		return STATUS_INTERNAL;
+	if (fw_ras_open(vm, err))
+		return STATUS_USAGE;
 	if (trace_open(&vm->trace, c->trace_path, err))
 		return STATUS_USAGE;
 	if (console_open(&vm->console, c, &vm->loop, &console_ops, vm, err))
 		return STATUS_USAGE;
 	if (add_devices(vm, err))
 		return STATUS_INTERNAL;
-	if (boot_dump_dtb(vm, err))
+	if (boot_dump_dtb(vm, err) || inject_open(vm, err))
 		return STATUS_USAGE;
+	log_info("firmware tables: %s", board_tables_name(vm->board.config.tables));
 	console_attach(&vm->console, &vm->uart[0]);
 	return STATUS_POWEROFF;
 }
@@ -521,7 +609,8 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 static void close_fds(struct vm *vm)
 {
 	const int fds[] = { vm->signal_fd,    vm->timeout_fd,    vm->panic_fd, vm->event_fd,
-			    vm->rtc_timer_fd, vm->test_timer_fd, vm->kvm_fd,   vm->probe_fd };
+			    vm->rtc_timer_fd, vm->test_timer_fd, vm->kvm_fd,   vm->probe_fd,
+			    vm->ras_fd,       vm->ras_timer_fd };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
@@ -541,7 +630,10 @@ static void finish_console(struct vm *vm)
 static void machine_free(struct vm *vm)
 {
 	console_close(&vm->console);
+	inject_close(vm);
+	sigbus_close(vm);
 	vm_destroy(vm);
+	fw_ras_close(vm);
 	fw_destroy(vm);
 	trace_close(&vm->trace);
 	sdei_timers_close(vm);
@@ -555,14 +647,16 @@ static void machine_free(struct vm *vm)
 
 /* ---- running ---- */
 
-/* One life of the guest, from power-on to whatever ends it. */
-static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
+/* One life of the guest, from power-on to whatever ends it. `healed`: its lost pages were replaced. */
+static enum vm_event live_once(struct vm *vm, bool warm, bool healed, struct err *err)
 {
 	int r;
 
 	fw_reset(vm, warm);
 	bus_resume(&vm->bus);
-	r = vm_start(vm, err);
+	r = fw_ras_reset(vm, healed, err);
+	if (r == 0)
+		r = vm_start(vm, err);
 	while (r == 0 && atomic_load(&vm->event) == VM_RUNNING) {
 		r = loop_once(&vm->loop, -1);
 		if (r)
@@ -579,9 +673,9 @@ static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 	return atomic_load(&vm->event);
 }
 
-/* Make everything as after power-on; a warm reset keeps RAM but for what is loaded again.
- * STATUS_POWEROFF, or the exit status of what went wrong. */
-static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
+/* Make everything as after power-on; a warm reset keeps RAM but for what is loaded again, and for lost
+ * pages, which *healed says. STATUS_POWEROFF, or the exit status of what went wrong. */
+static enum exit_status prepare_reset(struct vm *vm, bool warm, bool *healed, struct err *err)
 {
 	int r;
 
@@ -592,7 +686,7 @@ static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
 	bus_quiesce(&vm->bus);
 	vm_destroy(vm);
 	bus_reset(&vm->bus);
-	r = warm ? 0 : mem_clear(&vm->mem, err);
+	r = fw_ras_clear(vm, warm, healed, err);
 	if (r == 0)
 		r = boot_load(vm, err);
 	if (r)
@@ -615,6 +709,7 @@ static const enum exit_status event_status[] = {
 	[VM_PANIC] = STATUS_PANIC,
 	[VM_TIMEOUT] = STATUS_TIMEOUT,
 	[VM_INTERRUPTED] = STATUS_INTERRUPTED,
+	[VM_HARDWARE] = STATUS_HARDWARE,
 	[VM_HOST_ERROR] = STATUS_HOST_KVM,
 	[VM_INTERNAL_ERROR] = STATUS_INTERNAL,
 };
@@ -643,17 +738,17 @@ static enum exit_status status_of(struct vm *vm, enum vm_event event)
 static enum exit_status run_to_end(struct vm *vm, struct err *err)
 {
 	enum exit_status status;
-	bool warm = false;
+	bool warm = false, healed = false;
 
 	for (;;) {
-		enum vm_event event = live_once(vm, warm, err);
+		enum vm_event event = live_once(vm, warm, healed, err);
 
 		if (vm->config->stats)
 			stats_collect(vm);
 		if (!goes_on(vm, event))
 			return status_of(vm, event);
 		warm = event == VM_WARM_RESET;
-		status = prepare_reset(vm, warm, err);
+		status = prepare_reset(vm, warm, &healed, err);
 		if (status != STATUS_POWEROFF)
 			return status;
 	}
@@ -689,6 +784,7 @@ enum exit_status machine_run(const struct run_config *config)
 		if (config->timeout_ns)
 			arm_timer(vm->timeout_fd, config->timeout_ns);
 		sdei_timers_start(vm);
+		inject_start(vm);
 		status = run_to_end(vm, &err);
 		finish_console(vm);
 		forget_memory(vm);
@@ -739,6 +835,7 @@ static void print_machine(const struct vm *vm, FILE *out)
 	fprintf(out, "PSCI    %u.%u, by %s\n", c->psci_version >> 16, c->psci_version & 0xffff,
 		c->psci == PSCI_USER ? "rasvm" : "KVM");
 	print_filter(c, out);
+	fprintf(out, "tables  %s\n", board_tables_name(vm->board.config.tables));
 	fprintf(out, "kernel  %s\ninitrd  %s\nparams  %s\n", c->kernel ? c->kernel : "none",
 		c->initrd ? c->initrd : "none", c->params ? c->params : "");
 	board_print(&vm->board, out);

@@ -18,6 +18,10 @@ static uint64_t reg_id(enum vcpu_reg reg)
 		return kvm_reg_sys(3, 0, 1, 0, 0);
 	case REG_VBAR:
 		return kvm_reg_sys(3, 0, 12, 0, 0);
+	case REG_ESR:
+		return kvm_reg_sys(3, 0, 5, 2, 0);
+	case REG_FAR:
+		return kvm_reg_sys(3, 0, 6, 0, 0);
 	default:
 		return kvm_reg_x(reg - REG_X0);
 	}

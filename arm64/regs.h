@@ -20,6 +20,8 @@ enum vcpu_reg {
 	REG_SPSR,
 	REG_SCTLR,
 	REG_VBAR,
+	REG_ESR,
+	REG_FAR,
 	NR_REGS
 };
 

@@ -138,6 +138,7 @@ static const struct {
 	[KVM_EXIT_DEBUG] = { "single-step", exit_nothing },
 	[KVM_EXIT_FAIL_ENTRY] = { "fail-entry", exit_fail_entry },
 	[KVM_EXIT_INTERNAL_ERROR] = { "internal-error", exit_internal },
+	[KVM_EXIT_ARM_SEA] = { "sea", fw_ras_exit_sea },
 };
 
 const char *vcpu_exit_name(unsigned reason)
@@ -154,6 +155,8 @@ static enum vcpu_next serve_exit(struct vcpu *vcpu)
 		return vcpu_fail(vcpu, "KVM_RUN returned an exit reason that rasvm does not know");
 	}
 	vcpu->stats.exits[reason]++;
+	if (inject_wants_exits(&vcpu->vm->injector))
+		inject_exit(&vcpu->vm->injector);
 	return exits[reason].fn(vcpu);
 }
 
@@ -183,15 +186,30 @@ static void hold(struct vcpu *vcpu)
 
 static enum vcpu_next serve_requests(struct vcpu *vcpu, uint32_t req)
 {
+	enum vcpu_next next = VCPU_CONTINUE;
+
 	if (req & VCPU_REQ_STOP)
 		return VCPU_STOP;
 	if (req & VCPU_REQ_HOLD)
 		hold(vcpu);
-	if (!(req & VCPU_REQ_SDEI))
-		return VCPU_CONTINUE;
 	/* Before looking: what comes later sets it again. */
-	atomic_fetch_and(&vcpu->req, ~VCPU_REQ_SDEI);
-	return fw_sdei(vcpu);
+	atomic_fetch_and(&vcpu->req, ~(req & (VCPU_REQ_SDEI | VCPU_REQ_RAS)));
+	/* The abort first: an event interrupts the handler of the abort, not the other way round. */
+	if (req & VCPU_REQ_RAS)
+		next = fw_ras(vcpu);
+	if (req & VCPU_REQ_SDEI && next == VCPU_CONTINUE)
+		next = fw_sdei(vcpu);
+	return next;
+}
+
+/* The guest used bad memory. KVM reports that by a signal and no exit; should there be one all the
+ * same, it is served first. */
+static enum vcpu_next run_met_error(struct vcpu *vcpu, int error)
+{
+	enum vcpu_next next = error ? VCPU_CONTINUE : serve_exit(vcpu);
+
+	vcpu->stats.interrupted += error != 0;
+	return next == VCPU_CONTINUE ? fw_ras_consumed(vcpu) : next;
 }
 
 static enum vcpu_next run_once(struct vcpu *vcpu)
@@ -205,6 +223,8 @@ static enum vcpu_next run_once(struct vcpu *vcpu)
 	vcpu->stats.runs++;
 	r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
 	atomic_store(&vcpu->in_guest, false);
+	if (sigbus_any(&vcpu->bus_errors))
+		return run_met_error(vcpu, r);
 	return r ? run_failed(vcpu, r) : serve_exit(vcpu);
 }
 
@@ -262,10 +282,12 @@ void *vcpu_thread(void *arg)
 	snprintf(name, sizeof(name), "vcpu-%u", vcpu->index);
 	pthread_setname_np(pthread_self(), name);
 	atomic_store(&vcpu->tid, (int)syscall(SYS_gettid));
+	sigbus_enter_vcpu(vcpu);
 	if (vcpu->vm->config->psci == PSCI_KERNEL)
 		run_under_kernel_psci(vcpu);
 	else
 		run_under_own_psci(vcpu);
+	sigbus_leave_vcpu();
 	atomic_store(&vcpu->tid, 0);
 	return NULL;
 }

@@ -125,7 +125,33 @@ static void print_events(const struct vm *vm, FILE *out)
 	}
 }
 
-void stats_print(const struct vm *vm, FILE *out)
+static const char *const note_names[RAS_NR_NOTES] = {
+	[RAS_NOTE_INJECTED] = "injected", [RAS_NOTE_SIGNAL] = "reported",
+	[RAS_NOTE_KNOWN] = "known",       [RAS_NOTE_DECIDED] = "decided",
+	[RAS_NOTE_QUEUED] = "queued",     [RAS_NOTE_NOTIFIED] = "notified",
+	[RAS_NOTE_TAKEN] = "taken",       [RAS_NOTE_ACKED] = "acknowledged",
+	[RAS_NOTE_UNACKED] = "overdue",   [RAS_NOTE_FALLBACK] = "fallback",
+	[RAS_NOTE_HEALED] = "healed",     [RAS_NOTE_STOPPED] = "stopped",
+};
+
+static void print_error_counts(const struct ras *ras, FILE *out)
+{
+	fprintf(out, "hardware errors:");
+	for (unsigned i = 0; i < RAS_NR_NOTES; i++)
+		fprintf(out, " %s %" PRIu64, note_names[i], ras->counts[i]);
+	fprintf(out, "\n");
+}
+
+void stats_print_errors(struct vm *vm, FILE *out)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	print_error_counts(&vm->ras, out);
+	poison_print(vm->ras.map, out);
+	fw_unlock(fw);
+}
+
+void stats_print(struct vm *vm, FILE *out)
 {
 	fprintf(out, "rasvm: statistics: %u CPUs, %u resets\n", vm->board.config.ncpus, vm->resets);
 	for (unsigned i = 0; i < vm->board.config.ncpus; i++) {
@@ -133,4 +159,5 @@ void stats_print(const struct vm *vm, FILE *out)
 		print_calls(vm, i, out);
 	}
 	print_events(vm, out);
+	stats_print_errors(vm, out);
 }

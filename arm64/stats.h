@@ -12,6 +12,9 @@ void stats_collect(struct vm *vm);
 
 /* Print the totals of all lives: per vCPU exits by reason, kicks and halts, and the firmware calls
  * by function. */
-void stats_print(const struct vm *vm, FILE *out);
+void stats_print(struct vm *vm, FILE *out);
+
+/* Print what is known of hardware errors: counts, and each bad page. Without vm.fw. */
+void stats_print_errors(struct vm *vm, FILE *out);
 
 #endif

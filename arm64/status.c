@@ -15,6 +15,7 @@ const struct status_row status_table[] = {
 	{ STATUS_HIBERNATE,   "hibernate",   "the guest powered off after saving its memory" },
 	{ STATUS_ALL_OFF,     "all-off",     "every CPU is off: nothing can run any more" },
 	{ STATUS_INTERRUPTED, "interrupted", "stopped by a signal or by Ctrl-a x" },
+	{ STATUS_HARDWARE,    "hardware",    "a hardware memory error that the guest could not be told of" },
 	/* clang-format on */
 };
 

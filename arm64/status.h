@@ -13,6 +13,7 @@ enum exit_status {
 	STATUS_HIBERNATE = 7, /* the guest powered off after saving its memory (SYSTEM_OFF2) */
 	STATUS_ALL_OFF = 8,   /* every PE is off: nothing can run any more */
 	STATUS_INTERRUPTED = 9, /* stopped by a signal or by Ctrl-a x */
+	STATUS_HARDWARE = 10,   /* a hardware memory error that the guest could not be told of */
 };
 
 struct status_row {

@@ -48,6 +48,41 @@ static const struct {
 	/* clang-format on */
 };
 
+/* The same of an error's life. */
+enum {
+	RAS_TELLS_KIND = 1,
+	RAS_TELLS_FROM = 2,
+	RAS_TELLS_CLASS = 4,
+	RAS_TELLS_GPA = 8,
+	RAS_TELLS_BYTES = 16,
+	RAS_TELLS_WAY = 32,
+	RAS_TELLS_WHY = 64,
+	RAS_TELLS_SOURCE = 128,
+	RAS_TELLS_PAGES = 256,
+	RAS_TELLS_PC = 512,
+	RAS_TELLS_LATENCY = 1024,
+};
+
+static const struct {
+	const char *name;
+	unsigned tells; /* RAS_TELLS_* */
+} ras_kinds[] = {
+	/* clang-format off */
+	[RAS_NOTE_INJECTED] = { "ras_injected", RAS_TELLS_KIND | RAS_TELLS_FROM },
+	[RAS_NOTE_SIGNAL]   = { "ras_signal",   RAS_TELLS_CLASS | RAS_TELLS_GPA | RAS_TELLS_BYTES | RAS_TELLS_FROM },
+	[RAS_NOTE_KNOWN]    = { "ras_known",    RAS_TELLS_CLASS | RAS_TELLS_GPA },
+	[RAS_NOTE_DECIDED]  = { "ras_decided",  RAS_TELLS_WAY | RAS_TELLS_WHY },
+	[RAS_NOTE_QUEUED]   = { "ras_queued",   RAS_TELLS_WAY | RAS_TELLS_WHY },
+	[RAS_NOTE_NOTIFIED] = { "ras_notified", RAS_TELLS_WAY | RAS_TELLS_SOURCE | RAS_TELLS_PAGES },
+	[RAS_NOTE_TAKEN]    = { "ras_taken",    RAS_TELLS_WAY | RAS_TELLS_PC },
+	[RAS_NOTE_ACKED]    = { "ras_acked",    RAS_TELLS_SOURCE | RAS_TELLS_LATENCY },
+	[RAS_NOTE_UNACKED]  = { "ras_unacked",  RAS_TELLS_SOURCE | RAS_TELLS_LATENCY },
+	[RAS_NOTE_FALLBACK] = { "ras_fallback", RAS_TELLS_WAY | RAS_TELLS_WHY },
+	[RAS_NOTE_HEALED]   = { "ras_healed",   RAS_TELLS_GPA | RAS_TELLS_BYTES },
+	[RAS_NOTE_STOPPED]  = { "ras_stopped",  RAS_TELLS_WHY },
+	/* clang-format on */
+};
+
 int trace_open(struct trace *trace, const char *path, struct err *err)
 {
 	*trace = (struct trace){ .fd = -1 };
@@ -160,6 +195,61 @@ void trace_sdei(struct trace *trace, uint64_t t_ns, const struct sdei_note *note
 	add(&line, ",\"event\":\"%s\",\"sdei\":\"0x%" PRIx32 "\"", note_kinds[note->kind].name,
 	    note->event);
 	add_details(&line, note, duration_ns);
+	add(&line, "}\n");
+	write_line(trace, &line);
+}
+
+static void add_text(struct line *line, const char *name, const char *text)
+{
+	if (text)
+		add(line, ",\"%s\":\"%s\"", name, text);
+}
+
+static void add_where(struct line *line, const struct ras_note *note)
+{
+	unsigned tells = ras_kinds[note->kind].tells;
+
+	if (tells & RAS_TELLS_CLASS)
+		add_text(line, "class", ras_class_name(note->class));
+	if (tells & RAS_TELLS_GPA)
+		add(line, ",\"gpa\":\"0x%" PRIx64 "\"", note->gpa);
+	if (tells & RAS_TELLS_BYTES)
+		add(line, ",\"bytes\":%" PRIu64, note->bytes);
+	if (tells & RAS_TELLS_PC)
+		add(line, ",\"pc\":\"0x%" PRIx64 "\",\"esr\":\"0x%" PRIx64 "\"", note->pc,
+		    note->esr);
+}
+
+static void add_how(struct line *line, const struct ras_note *note)
+{
+	unsigned tells = ras_kinds[note->kind].tells;
+
+	if (tells & RAS_TELLS_WAY)
+		add_text(line, "way", ras_way_name(note->way));
+	if (tells & RAS_TELLS_SOURCE && note->source < GHES_NR)
+		add_text(line, "source", ghes_name((enum ghes_id)note->source));
+	if (tells & RAS_TELLS_PAGES)
+		add(line, ",\"pages\":%u", note->pages);
+	if (tells & RAS_TELLS_LATENCY)
+		add(line, ",\"latency_ns\":%" PRIu64, note->latency_ns);
+	if (tells & RAS_TELLS_KIND)
+		add_text(line, "kind", note->text);
+	if (tells & RAS_TELLS_WHY)
+		add_text(line, "why", note->text);
+	if (tells & RAS_TELLS_FROM)
+		add_text(line, "from", note->from);
+}
+
+void trace_ras(struct trace *trace, uint64_t t_ns, const struct ras_note *note)
+{
+	struct line line = { .used = 0 };
+
+	add(&line, "{\"t_ns\":%" PRIu64, t_ns);
+	if (note->pe != RAS_NO_PE)
+		add(&line, ",\"cpu\":%u", note->pe);
+	add(&line, ",\"event\":\"%s\",\"ras\":%" PRIu32, ras_kinds[note->kind].name, note->id);
+	add_where(&line, note);
+	add_how(&line, note);
 	add(&line, "}\n");
 	write_line(trace, &line);
 }

@@ -11,6 +11,7 @@
 
 #include "lib/err.h"
 #include "lib/smccc.h"
+#include "ras/ras.h"
 #include "sdei/sdei.h"
 
 #define TRACE_UNKNOWN_ARGS 3 /* x1.. shown of a call that no function table has */
@@ -42,5 +43,8 @@ void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *e
  * that completed or resumed. Any thread. */
 void trace_sdei(struct trace *trace, uint64_t t_ns, const struct sdei_note *note,
 		uint64_t duration_ns);
+
+/* Write a step in an error's life. Any thread. */
+void trace_ras(struct trace *trace, uint64_t t_ns, const struct ras_note *note);
 
 #endif

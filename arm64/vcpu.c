@@ -15,6 +15,8 @@
 
 #include "arm64/kvm_compat.h"
 #include "arm64/vm.h"
+#include "arm64/walk.h"
+#include "lib/bytes.h"
 #include "lib/clock.h"
 
 int vcpu_get_reg(struct vcpu *vcpu, uint64_t id, uint64_t *value)
@@ -27,6 +29,39 @@ int vcpu_set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
 {
 	vcpu->stats.reg_writes++;
 	return kvm_reg_set(vcpu->fd, id, value);
+}
+
+static int read_descriptor(void *world, gpa_t at, uint64_t *descriptor)
+{
+	const struct vm *vm = world;
+	uint8_t raw[sizeof(*descriptor)] = { 0 };
+	int r = mem_read(&vm->mem, at, raw, sizeof(raw));
+
+	*descriptor = le64_at(raw);
+	return r;
+}
+
+int vcpu_walk(struct vcpu *vcpu, uint64_t va, gpa_t *at, struct err *err)
+{
+	struct walk_regs regs;
+	const struct {
+		uint64_t id, *value;
+	} want[] = {
+		{ kvm_reg_sys(3, 0, 1, 0, 0), &regs.sctlr },
+		{ kvm_reg_sys(3, 0, 2, 0, 2), &regs.tcr },
+		{ kvm_reg_sys(3, 0, 2, 0, 0), &regs.ttbr0 },
+		{ kvm_reg_sys(3, 0, 2, 0, 1), &regs.ttbr1 },
+		{ kvm_reg_sys(3, 0, 0, 7, 0), &regs.mmfr0 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+		int r = kvm_reg_get(vcpu->fd, want[i].id, want[i].value);
+
+		if (r)
+			return err_set(err, r, "cannot be translated: the registers of CPU %u: %s",
+				       vcpu->index, strerror(-r));
+	}
+	return walk(&regs, va, read_descriptor, vcpu->vm, at, err);
 }
 
 int vcpu_set_mp_state(struct vcpu *vcpu, uint32_t state)
@@ -208,6 +243,39 @@ int vcpu_finish(struct vcpu *vcpu, struct err *err)
 	return r;
 }
 
+/* ID register fields, Arm DDI0487 D19.2.66 (ID_AA64PFR1_EL1), D19.2.63 (ID_AA64MMFR1_EL1). */
+static const struct {
+	unsigned crm, op2; /* of the register, with op0 3, op1 0, CRn 0 */
+	unsigned shift, at_least;
+	uint32_t feature;
+} pe_features[] = {
+	/* clang-format off */
+	{ 7, 1, 20, 1, LIB_PE_PAN  },
+	{ 4, 1,  4, 1, LIB_PE_SSBS },
+	{ 4, 1,  8, 2, LIB_PE_MTE2 },
+	{ 4, 1, 36, 1, LIB_PE_NMI  },
+	/* clang-format on */
+};
+
+int vcpu_probe(struct vm *vm, struct err *err)
+{
+	uint64_t value;
+
+	vm->pe_features = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(pe_features); i++) {
+		uint64_t id = kvm_reg_sys(3, 0, 0, pe_features[i].crm, pe_features[i].op2);
+		int r = kvm_reg_get(vm->vcpu[0].fd, id, &value);
+
+		if (r)
+			return err_set(err, r, "cannot read the CPU's feature registers: %s",
+				       strerror(-r));
+		if ((value >> pe_features[i].shift & 15) >= pe_features[i].at_least)
+			vm->pe_features |= pe_features[i].feature;
+	}
+	vm->has_sctlr2 = kvm_reg_get(vm->vcpu[0].fd, kvm_reg_sys(3, 0, 1, 0, 3), &value) == 0;
+	return 0;
+}
+
 void vcpu_destroy(struct vcpu *vcpu)
 {
 	if (vcpu->run)
@@ -273,12 +341,29 @@ static int set_entry(struct vcpu *vcpu, const struct psci_entry *entry)
 	return 0;
 }
 
+/* A reset drops a pending SError, but KVM_ARM_VCPU_INIT does not and KVM has no call that does (up to
+ * 6.12): only another VM, as made at the machine's reset, is without. The PE starts with SErrors masked,
+ * and takes it when it unmasks them. */
+static void look_for_serror(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { 0 };
+
+	if (kvm_ioctl_ptr(vcpu->fd, KVM_GET_VCPU_EVENTS, &events, sizeof(events)) == 0 &&
+	    events.exception.serror_pending)
+		log_warn(
+			"CPU %u starts with an SError that was pending when it was turned off: KVM "
+			"keeps it",
+			vcpu->index);
+}
+
 int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_timers)
 {
 	struct timers timers;
 	int r = 0;
 
 	regs_forget(vcpu);
+	if (vcpu->has_run)
+		look_for_serror(vcpu);
 	if (keep_timers)
 		r = timers_save(vcpu, &timers);
 	/* A vCPU that never ran is as INIT left it when it was created. */
@@ -287,6 +372,20 @@ int vcpu_reset(struct vcpu *vcpu, const struct psci_entry *entry, bool keep_time
 	if (r == 0 && keep_timers)
 		r = timers_restore(vcpu, &timers);
 	return r ? r : set_entry(vcpu, entry);
+}
+
+/* A load that is being emulated, an abort to be injected: KVM carries them out at the next KVM_RUN,
+ * which with immediate_exit does only that (api.rst, KVM_EXIT_MMIO). */
+int vcpu_finish_exit(struct vcpu *vcpu)
+{
+	if (!vcpu->exit_pending)
+		return 0;
+	vcpu->exit_pending = false;
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	vcpu->stats.runs++;
+	if (ioctl(vcpu->fd, KVM_RUN, 0) < 0 && errno == EINTR)
+		return 0;
+	return -EIO;
 }
 
 void vcpu_kick(struct vcpu *vcpu, uint32_t req)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arm64/gic.h"
@@ -18,6 +19,8 @@
 #include "hypercall/smccc_filter.h"
 
 enum { SLOT_RAM, SLOT_PVTIME };
+
+#define HOLD_POLL_NS 20000
 
 static int create_vm_fd(struct vm *vm, struct err *err)
 {
@@ -169,6 +172,9 @@ static int vm_create_steps(struct vm *vm, struct err *err)
 	 * abort that hardware would give (run.c). */
 	if (vm->caps.nisv_to_user && enable_cap(vm, KVM_CAP_ARM_NISV_TO_USER) < 0)
 		vm->caps.nisv_to_user = false;
+	/* Without it a guest that meets an error the host did not claim gets an SError. */
+	if (vm->caps.sea_to_user && enable_cap(vm, KVM_CAP_ARM_SEA_TO_USER) < 0)
+		vm->caps.sea_to_user = false;
 	r = install_filter(vm, err);
 	if (r)
 		return r;
@@ -178,7 +184,7 @@ static int vm_create_steps(struct vm *vm, struct err *err)
 	r = create_vcpus(vm, err);
 	if (r)
 		return r;
-	r = vm->config->sdei ? fw_sdei_probe(vm, err) : 0;
+	r = vcpu_probe(vm, err);
 	if (r)
 		return r;
 	r = gic_create(vm, err);
@@ -203,6 +209,17 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* Under vm.fw: the RAS thread may be about to replace a page of it. */
+static void unmap_pvtime(struct vm *vm)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	if (vm->pvtime)
+		munmap(vm->pvtime, vm->board.block[BOARD_PVTIME].size);
+	vm->pvtime = NULL;
+	fw_unlock(fw);
+}
+
 void vm_destroy(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nvcpus; i++)
@@ -213,9 +230,7 @@ void vm_destroy(struct vm *vm)
 	close_fd(&vm->its_fd);
 	close_fd(&vm->gic_fd);
 	close_fd(&vm->vm_fd);
-	if (vm->pvtime)
-		munmap(vm->pvtime, vm->board.block[BOARD_PVTIME].size);
-	vm->pvtime = NULL;
+	unmap_pvtime(vm);
 }
 
 int vm_start(struct vm *vm, struct err *err)
@@ -286,4 +301,25 @@ void vm_unhold(struct vm *vm)
 	for (unsigned i = 0; i < vm->nvcpus && !vm->holds; i++)
 		pthread_cond_broadcast(&vm->vcpu[i].wake);
 	fw_unlock(fw);
+}
+
+/* One that looked at its requests before they came may be entering KVM_RUN; the kick is on its way. */
+void vm_hold_still(struct vm *vm)
+{
+	const struct timespec pause = { .tv_nsec = HOLD_POLL_NS };
+
+	vm_hold(vm, NULL);
+	for (unsigned i = 0; i < vm->nvcpus; i++)
+		while (atomic_load(&vm->vcpu[i].in_guest))
+			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+bool vm_gpa_of(const struct vm *vm, uintptr_t hva, gpa_t *at)
+{
+	uintptr_t start = (uintptr_t)vm->mem.hva;
+
+	if (!start || hva < start || hva - start >= vm->mem.size)
+		return false;
+	*at = gpa(vm->mem.base.v + (hva - start));
+	return true;
 }

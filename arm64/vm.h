@@ -25,14 +25,17 @@
 #include "arm64/config.h"
 #include "arm64/console.h"
 #include "arm64/dev/bus.h"
+#include "arm64/dev/einj.h"
 #include "arm64/dev/rtc.h"
 #include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
 #include "arm64/dev/v2m.h"
+#include "arm64/inject.h"
 #include "arm64/kvm.h"
 #include "arm64/lines.h"
 #include "arm64/regs.h"
 #include "arm64/sdei_timers.h"
+#include "arm64/sigbus.h"
 #include "arm64/status.h"
 #include "arm64/trace.h"
 #include "hypercall/psci.h"
@@ -40,6 +43,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "ras/ras.h"
 #include "sdei/sdei.h"
 
 struct kvm_run;
@@ -55,6 +59,7 @@ enum vm_event {
 	VM_PANIC,
 	VM_TIMEOUT,
 	VM_INTERRUPTED,
+	VM_HARDWARE,       /* a memory error that ends the run; vm.ras_why says which */
 	VM_HOST_ERROR,     /* KVM failed; already reported */
 	VM_INTERNAL_ERROR, /* rasvm failed; already reported */
 };
@@ -63,6 +68,7 @@ enum vm_event {
 #define VCPU_REQ_STOP 1u /* leave the run loop and end the thread */
 #define VCPU_REQ_HOLD 2u /* wait while vm.holds */
 #define VCPU_REQ_SDEI 4u /* an event may be there to enter */
+#define VCPU_REQ_RAS  8u /* vcpu.errors has something to take */
 
 #define VCPU_EXIT_REASONS 48
 
@@ -83,6 +89,17 @@ struct vcpu_stats {
 	uint64_t reg_reads, reg_writes;    /* KVM_GET_ONE_REG, KVM_SET_ONE_REG */
 	uint64_t kicks;                    /* filled in by stats_collect(), as is the next */
 	struct vcpu_kvm_stats kvm;
+};
+
+/* What others ask of a PE about errors; under vm.fw, with VCPU_REQ_RAS set. */
+struct vcpu_errors {
+	struct ras_serror serror; /* .pending: merge this into what KVM has */
+	uint32_t serror_id;
+	bool consume; /* act as if the guest had just used `error.at`: an injection of level model */
+	struct ras_error error;
+	bool ifetch; /* consume, sea: by an instruction fetch */
+	bool sea;    /* take an abort that concerns no page */
+	uint32_t sea_id;
 };
 
 struct vcpu {
@@ -106,10 +123,13 @@ struct vcpu {
 	bool exit_pending;
 	bool bind_inactive; /* the interrupt of the INTERRUPT_BIND under way was found inactive */
 	struct vcpu_regs regs;
+	struct sigbus_stash bus_errors;
 	uint64_t entered_ns
 		[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
 	struct vcpu_stats stats;
 	struct log_limit unclaimed_log, smccc_log;
+
+	struct vcpu_errors errors; /* under vm.fw */
 };
 
 /* The services of the firmware, in the order in which they are asked. */
@@ -145,10 +165,12 @@ struct vm {
 	struct vendor vendor;
 	struct fw_service service[FW_NSERVICES];
 	struct sdei_counts sdei_counts[SDEI_MAX_EVENTS]; /* as sdei.event[] */
-	uint32_t pe_features;                            /* SDEI_PE_*; of this life's vCPUs */
+	uint32_t pe_features;                            /* LIB_PE_*; of this life's vCPUs */
+	bool has_sctlr2;                                 /* ... have SCTLR2_EL1 */
 	unsigned holds;                                  /* > 0: no vCPU may run, see vm_hold() */
 	struct psci_entry boot_entry;                    /* ctx: GPA of the device tree */
 	size_t dtb_bytes;
+	gpa_t ras_region; /* of ras/layout.h, where boot_load() put it; v 0: none */
 	/* Calls by vCPU (its thread writes) and function: the rows of all services one after another,
 	 * then one for unknown functions. ncpus * (nfunctions + 1). */
 	uint64_t *call_count;
@@ -164,6 +186,16 @@ struct vm {
 	int test_timer_fd;
 	struct lines lines;
 	struct sdei_timers sdei_timers;
+	struct einj einj;
+
+	/* Hardware errors. */
+	struct ras ras; /* under `fw` */
+	struct ras_thread ras_thread;
+	int ras_fd;       /* eventfd: ras_why was set, or the guest wrote EINJ's EXECUTE */
+	int ras_timer_fd; /* ras_tick() is due */
+	_Atomic(const char *) ras_why; /* why the run is to end, static; NULL: it is not */
+	struct log_limit ras_log;      /* under `fw` */
+	struct injector injector;
 
 	/* The operator's side; main thread. */
 	struct loop loop;
@@ -209,6 +241,13 @@ void vm_end(struct vm *vm, enum vm_event event);
 void vm_hold(struct vm *vm, const struct vcpu *self);
 void vm_unhold(struct vm *vm);
 
+/* As vm_hold() of all, and return only when none is in KVM_RUN any more; then vm_unhold(). Any thread
+ * but a vCPU's, without vm.fw. */
+void vm_hold_still(struct vm *vm);
+
+/* The guest address behind a host address in RAM. False: not RAM. Any thread, signal handlers too. */
+bool vm_gpa_of(const struct vm *vm, uintptr_t hva, gpa_t *at);
+
 /* ---- vcpu.c: one vCPU ---- */
 
 /* Create vCPU `index` and give it its features. Main thread. 0, or -errno with `err`. */
@@ -217,6 +256,10 @@ int vcpu_create(struct vm *vm, unsigned index, struct err *err) __attribute__((w
 /* Per-vCPU devices that need the interrupt controller: PMU, stolen time. Main thread. */
 int vcpu_finish(struct vcpu *vcpu, struct err *err) __attribute__((warn_unused_result));
 void vcpu_destroy(struct vcpu *vcpu);
+
+/* Look at which features the vCPUs have, for the state in which they take exceptions. After they were
+ * created. 0, or -errno with `err`. */
+int vcpu_probe(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
 /* Architectural reset, then start at `entry` (DEN0022F.b 6.4.3). `keep_timers`: a power-down
  * suspend, through which the timers keep counting. Owner thread. 0 or -errno. */
@@ -236,8 +279,17 @@ int vcpu_get_reg(struct vcpu *vcpu, uint64_t id, uint64_t *value)
 int vcpu_set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
 	__attribute__((warn_unused_result));
 
+/* The guest address behind a virtual one, by the tables this PE uses. Owner thread, or any while the vCPU
+ * is not in KVM_RUN. 0, or -errno with `err` a sentence that says where the walk ended. */
+int vcpu_walk(struct vcpu *vcpu, uint64_t va, gpa_t *at, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* KVM_SET_MP_STATE. 0 or -errno. */
 int vcpu_set_mp_state(struct vcpu *vcpu, uint32_t state) __attribute__((warn_unused_result));
+
+/* KVM has still to carry out the exit it is in (MMIO, NISV): have it done, so that PC may be written.
+ * Owner thread. 0 or -EIO. */
+int vcpu_finish_exit(struct vcpu *vcpu) __attribute__((warn_unused_result));
 
 /* Print registers and the last exit to the log, after something went wrong. Owner thread. */
 void vcpu_dump(struct vcpu *vcpu, const char *reason);
@@ -283,9 +335,6 @@ enum vcpu_next fw_wakeup(struct vcpu *vcpu);
 
 int fw_sdei_init(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
-/* Look at which features the vCPUs have. After they were created. 0, or -errno with `err`. */
-int fw_sdei_probe(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
-
 /* VCPU_REQ_SDEI was set: enter the event, if it is still there. Owner thread. */
 enum vcpu_next fw_sdei(struct vcpu *vcpu);
 
@@ -302,5 +351,51 @@ void fw_sdei_lines(struct vm *vm);
  * sentence. Any thread, without vm.fw. */
 int fw_sdei_trigger(struct vm *vm, uint32_t event, unsigned cpu, const char *by, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* ---- fw_ras.c: between host, vCPUs and the pure part of error handling ---- */
+
+/* After vm_create(), before the first fw_ras_reset(). 0, or -errno with `err`. Main thread. */
+int fw_ras_open(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+void fw_ras_close(struct vm *vm);
+
+/* Machine reset: RAM loses its contents, but for a warm one, which keeps them; lost pages are replaced
+ * unless the policy is heal=never. *healed says which, for fw_ras_reset(). 0, or -errno with `err`. Main
+ * thread, no vCPU exists. */
+int fw_ras_clear(struct vm *vm, bool warm, bool *healed, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* A new life: RAM was loaded. 0, or -errno with `err`. Main thread, no vCPU runs. */
+int fw_ras_reset(struct vm *vm, bool healed, struct err *err) __attribute__((warn_unused_result));
+
+/* An error of the host's at a guest address: the page, and around it the 1 << lsb bytes or the host page
+ * that are lost with it. Any thread. */
+struct ras_error fw_ras_error(struct vm *vm, enum ras_class class, gpa_t at, unsigned lsb,
+			      uint64_t seen_ns);
+
+/* An error came in, in guest RAM, that nobody has consumed. Any thread, without vm.fw. */
+void fw_ras_report(struct vm *vm, const struct ras_error *error);
+
+/* True if the page is known to be bad. Any thread, without vm.fw. */
+bool fw_ras_knows(struct vm *vm, gpa_t page);
+
+/* A page of the CPUs' stolen time was lost: give it a fresh one. False: the address is elsewhere. Any
+ * thread, without vm.fw. */
+bool fw_ras_renew_pvtime(struct vm *vm, uintptr_t hva);
+
+/* End the run for a reason, a static sentence; the first one counts. Any thread. */
+void fw_ras_stop(struct vm *vm, const char *why);
+
+/* Ask a PE for an SError, with vm.fw held; RAS_NO_PE: the first that is on. */
+void fw_ras_serror(struct fw_locked fw, struct vm *vm, unsigned pe, struct ras_serror serror,
+		   uint32_t id);
+
+/* VCPU_REQ_RAS was set. Owner thread. */
+enum vcpu_next fw_ras(struct vcpu *vcpu);
+
+/* KVM_RUN ended and vcpu.bus_errors is not empty. Owner thread. */
+enum vcpu_next fw_ras_consumed(struct vcpu *vcpu);
+
+/* KVM_EXIT_ARM_SEA, from kernels that have it. Owner thread. */
+enum vcpu_next fw_ras_exit_sea(struct vcpu *vcpu);
 
 #endif

@@ -6,10 +6,14 @@
 #include "cli/command.h"
 
 static int (*const command_fn[COMMAND_COUNT])(int argc, char **argv) = {
-	[COMMAND_RUN] = command_run,
-	[COMMAND_DOCTOR] = command_doctor,
-	[COMMAND_HELP] = command_help,
-	[COMMAND_VERSION] = command_version,
+	/* clang-format off */
+	[COMMAND_RUN]      = command_run,
+	[COMMAND_DOCTOR]   = command_doctor,
+	[COMMAND_DECODE]   = command_decode,
+	[COMMAND_TIMELINE] = command_timeline,
+	[COMMAND_HELP]     = command_help,
+	[COMMAND_VERSION]  = command_version,
+	/* clang-format on */
 };
 
 /* Options people try in place of a subcommand. */

@@ -4,7 +4,15 @@
 
 #include <stdio.h>
 
-enum command_id { COMMAND_RUN, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION, COMMAND_COUNT };
+enum command_id {
+	COMMAND_RUN,
+	COMMAND_DOCTOR,
+	COMMAND_DECODE,
+	COMMAND_TIMELINE,
+	COMMAND_HELP,
+	COMMAND_VERSION,
+	COMMAND_COUNT
+};
 
 struct command {
 	const char *name;
@@ -33,6 +41,8 @@ void help_print_error(const char *where, const char *text);
 /* Subcommands: argv[0..argc) follows the name. They return the exit status (arm64/status.h). */
 int command_run(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_decode(int argc, char **argv);
+int command_timeline(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
 

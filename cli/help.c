@@ -11,6 +11,8 @@ const struct command command_table[COMMAND_COUNT] = {
 	/* clang-format off */
 	[COMMAND_RUN]     = { "run", "[options] [KERNEL]", "build a machine and run a guest in it" },
 	[COMMAND_DOCTOR]  = { "doctor", "", "show what this host's KVM offers" },
+	[COMMAND_DECODE]  = { "decode", "esr VALUE | cper FILE", "show an exception syndrome, or an error record in a file (- is standard input), as text" },
+	[COMMAND_TIMELINE] = { "timeline", "[--html FILE] TRACE...", "show what became of each hardware error in a trace" },
 	[COMMAND_HELP]    = { "help", "[COMMAND]", "show how a command is used" },
 	[COMMAND_VERSION] = { "version", "", "show the version" },
 	/* clang-format on */

@@ -386,6 +386,45 @@ bool value_print_sdei_trigger(const void *target, const struct opt *opt, unsigne
 	return true;
 }
 
+/* What is given again is merged: the last one wins, key by key. */
+int value_parse_ras(void *target, const struct opt *opt, const char *value, struct err *err)
+{
+	struct run_options *options = target;
+
+	(void)opt;
+	return ras_policy_parse(&options->config.ras, value, err);
+}
+
+bool value_print_ras(const void *target, const struct opt *opt, unsigned index, FILE *out)
+{
+	const struct run_options *options = target;
+
+	(void)opt;
+	if (index > 0 || !options->config.ras.given)
+		return false;
+	ras_policy_print(&options->config.ras, out);
+	return true;
+}
+
+int value_parse_inject(void *target, const struct opt *opt, const char *value, struct err *err)
+{
+	struct run_options *options = target;
+
+	(void)opt;
+	return inject_parse(options->config.inject, &options->config.ninject, value, err);
+}
+
+bool value_print_inject(const void *target, const struct opt *opt, unsigned index, FILE *out)
+{
+	const struct run_options *options = target;
+
+	(void)opt;
+	if (index >= options->config.ninject)
+		return false;
+	inject_print(&options->config.inject[index], out);
+	return true;
+}
+
 int value_parse_positional(void *target, const char *text, struct err *err)
 {
 	struct run_options *options = target;

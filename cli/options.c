@@ -15,6 +15,7 @@
 #include "hypercall/psci.h"
 #include "hypercall/vendor.h"
 #include "lib/clock.h"
+#include "lib/keylist.h"
 
 #define CONFIG(field) offsetof(struct run_options, config.field)
 
@@ -43,6 +44,11 @@ static const struct opt_choice psci_choices[] = {
 	{ "user", PSCI_USER },
 	{ "kernel", PSCI_KERNEL },
 	{ NULL, 0 },
+};
+
+static const struct opt_choice tables_choices[] = {
+	{ "auto", TABLES_AUTO }, { "dt", TABLES_DT }, { "acpi", TABLES_ACPI },
+	{ "both", TABLES_BOTH }, { NULL, 0 },
 };
 
 static const struct opt_choice on_reset_choices[] = {
@@ -185,6 +191,33 @@ static const struct opt run_rows[] = {
 		  "firmware with an NMI watchdog does." },
 	{ .name = "vendor-calls", .kind = OPT_FLAG, .offset = CONFIG(vendor_calls),
 	  .help = "The guest may trigger SDEI events by a call of rasvm's own." },
+	{ .name = "firmware-tables", .kind = OPT_CHOICE, .offset = CONFIG(tables),
+	  .arg = "auto|dt|acpi|both", .choices = tables_choices,
+	  .help = "How the machine is described to the guest: by a device tree, by ACPI tables, or "
+		  "by both.",
+	  .more = "Auto is acpi if --ras or --inject ask for something that ACPI's error sources "
+		  "bring to the guest, else dt." },
+
+	{ .kind = OPT_GROUP, .help = "Hardware errors" },
+	{ .name = "ras", .kind = OPT_CUSTOM,
+	  .arg = "KEY=VALUE[,KEY=VALUE...]", .parse = value_parse_ras, .print = value_print_ras,
+	  .help = "How the guest hears of hardware errors: "
+		  "ao=auto|none|sdei|serror|ged|polled|stop, ar=auto|sea|serror|stop, "
+		  "ce=auto|none|sdei|ged|polled, heal=never|reset|after-kill, limit=RATE, "
+		  "serror=ISS|none|auto, ack=TIME, fallback=TIME.",
+	  .more = "Given again, it changes the keys that it names. docs/ras.md explains them." },
+	{ .name = "inject", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "KIND[,KEY=VALUE...]",
+	  .parse = value_parse_inject, .print = value_print_inject,
+	  .help = "Inject an error: mem-ao, mem-ar, mem-ce, serror, sea, sdei, ghes, arm-proc or "
+		  "storm, at a time or an occasion (at=, when=console:REGEX, when=exit:N, every=, "
+		  "count=), at a place (gpa=, va=, range=, cpu=). Repeatable.",
+	  .more = "Further keys: pages=N, level=model|uffd|real and threshold of memory errors, "
+		  "sev=recoverable|fatal|corrected|info of them and of records; aet=ce|ueo|uer|ueu|uc, "
+		  "esr=ISS or no-esr of an SError; ifetch of an abort; event=N of SDEI; "
+		  "source=sea|sdei-normal|sdei-critical|ged|polled, section=mem|arm|raw and file=FILE "
+		  "of a record. gpa=$1 is what the first ( ) of "
+		  "REGEX matched. A comma inside a value is written \\,. docs/ras.md explains them." },
 
 	{ .kind = OPT_GROUP, .help = "Console" },
 	{ .name = "console", .kind = OPT_CUSTOM, .arg = "serial|pty|none|file=PATH",
@@ -289,6 +322,7 @@ void options_init(struct run_options *options)
 	memset(options, 0, sizeof(*options));
 	options->config.psci_version = PSCI_VERSION_1_3;
 	options->config.sdei = true;
+	options->config.ras = ras_policy_default();
 	options->loglevel = LOG_LEVEL_WARN;
 }
 
@@ -428,6 +462,78 @@ static int check_sdei(const struct run_config *config, struct err *err)
 	return 0;
 }
 
+static bool has_acpi(const struct run_config *config)
+{
+	return config_tables(config) != BOARD_TABLES_DT;
+}
+
+/* Ways that the operator chose and the machine does not have. */
+static int check_ras(const struct run_config *config, struct err *err)
+{
+	const struct ras_policy *ras = &config->ras;
+	bool sdei = ras->ao == RAS_AO_SDEI || ras->ce == RAS_CE_SDEI;
+	bool record = ras->ao == RAS_AO_GED || ras->ao == RAS_AO_POLLED || ras->ce == RAS_CE_GED ||
+		      ras->ce == RAS_CE_POLLED;
+
+	if (sdei && !config->sdei)
+		return err_set(
+			err, -EINVAL,
+			"--ras: sdei needs SDEI, which --psci kernel and --no-sdei switch off");
+	if (record && !has_acpi(config))
+		return err_set(
+			err, -EINVAL,
+			"--ras: ged and polled need ACPI: use --firmware-tables acpi or both");
+	return 0;
+}
+
+static int bad_injection(const struct inject_rule *rule, const char *reason, struct err *err)
+{
+	char text[KEYLIST_MAX_BYTES] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	if (f) {
+		inject_print(rule, f);
+		fclose(f);
+	}
+	return err_set(err, -EINVAL, "--inject: \"%.200s\" %.280s", text, reason);
+}
+
+/* ras/ knows no events but its own. */
+static int check_event(const struct run_config *config, const struct inject_rule *rule,
+		       struct err *err)
+{
+	const struct sdei_trigger_rule trigger = {
+		.event = rule->event,
+		.cpu = rule->cpu == INJECT_ANY_CPU ? SDEI_NO_CPU : rule->cpu,
+	};
+
+	return sdei_check_trigger(&trigger, config->sdei_event, config->nsdei_events,
+				  config->sdei_watchdog_ns > 0, config->cpus, err);
+}
+
+static int check_injections(const struct run_config *config, struct err *err)
+{
+	const struct inject_machine machine = {
+		.ncpus = config->cpus,
+		.ram = gpa(BOARD_RAM_BASE),
+		.ram_bytes = config->ram_bytes,
+		.acpi = has_acpi(config),
+		.sdei = config->sdei,
+	};
+
+	for (unsigned i = 0; i < config->ninject; i++) {
+		const struct inject_rule *rule = &config->inject[i];
+		struct err reason = { "" };
+		int rc = inject_check(rule, &machine, &reason);
+
+		if (rc == 0 && rule->kind == INJECT_SDEI)
+			rc = check_event(config, rule, &reason);
+		if (rc < 0)
+			return bad_injection(rule, reason.text, err);
+	}
+	return 0;
+}
+
 static int check_smccc(const struct run_config *config, struct err *err)
 {
 	struct err reason = { "" };
@@ -465,6 +571,10 @@ static int check_combinations(const struct run_config *config, struct err *err)
 		rc = check_fault_cpus(config, err);
 	if (rc == 0)
 		rc = check_sdei(config, err);
+	if (rc == 0)
+		rc = check_ras(config, err);
+	if (rc == 0)
+		rc = check_injections(config, err);
 	return rc < 0 ? rc : check_smccc(config, err);
 }
 

@@ -25,11 +25,15 @@ GUEST_PSCI_OBJ := $(patsubst %,$(GUEST_DIR)/psci/%.o,$(GUEST_PSCI_SRC))
 GUEST_SDEI_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/sdei/*.c $(GUEST_TOP)/guest/sdei/*.S))
 GUEST_SDEI_OBJ := $(patsubst %,$(GUEST_DIR)/sdei/%.o,$(GUEST_SDEI_SRC))
 
+GUEST_RAS_SRC := $(notdir $(wildcard $(GUEST_TOP)/guest/ras/*.c $(GUEST_TOP)/guest/ras/*.S))
+GUEST_RAS_OBJ := $(patsubst %,$(GUEST_DIR)/ras/%.o,$(GUEST_RAS_SRC))
+
 .PHONY: guest
-guest: $(GUEST_DIR)/psci.flat $(GUEST_DIR)/step.flat $(GUEST_DIR)/sdei.flat
+guest: $(GUEST_DIR)/psci.flat $(GUEST_DIR)/step.flat $(GUEST_DIR)/sdei.flat $(GUEST_DIR)/ras.flat
 
 $(GUEST_DIR)/psci.elf: $(GUEST_PSCI_OBJ)
 $(GUEST_DIR)/sdei.elf: $(GUEST_SDEI_OBJ)
+$(GUEST_DIR)/ras.elf: $(GUEST_RAS_OBJ)
 $(GUEST_DIR)/%.elf: $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP)/guest/rules.mk
 	@printf '  %-7s %s\n' LD $@
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^)
@@ -37,6 +41,15 @@ $(GUEST_DIR)/%.elf: $(GUEST_LIB_OBJ) $(GUEST_TOP)/guest/lib/image.ld $(GUEST_TOP
 $(GUEST_DIR)/step.elf: $(GUEST_DIR)/step/step.S.o
 	@printf '  %-7s %s\n' LD $@
 	$(Q)$(GUEST_CC) -nostdlib -static -Wl,--build-id=none -Wl,-Ttext=0 -Wl,-e,start -o $@ $^
+
+# The runtime services of rasvm's UEFI tables: no payload, rasvm carries it (arm64/efi_runtime.h).
+GUEST_RUNTIME_OBJ := $(GUEST_DIR)/runtime/entry.S.o $(GUEST_DIR)/runtime/time.c.o
+$(GUEST_DIR)/runtime.elf: $(GUEST_RUNTIME_OBJ) $(GUEST_TOP)/guest/runtime/runtime.ld
+	@printf '  %-7s %s\n' LD $@
+	$(Q)$(GUEST_CC) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,$(GUEST_TOP)/guest/runtime/runtime.ld -o $@ $(GUEST_RUNTIME_OBJ)
+$(GUEST_DIR)/runtime.bin: $(GUEST_DIR)/runtime.elf
+	$(Q)$(GUEST_OBJCOPY) -O binary $< $@
 
 # .bss becomes part of the file: a loader that knows only its size must not reuse that memory.
 $(GUEST_DIR)/%.flat: $(GUEST_DIR)/%.elf

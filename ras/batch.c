@@ -18,8 +18,10 @@ enum cper_severity ras_severity(enum ras_class class, bool fatal)
 
 bool ras_in_stream(const struct poison_map *map, unsigned i, enum cper_severity stream)
 {
+	bool fatal = map->flags[i] & POISON_FATAL;
+
 	return map->state[i] == POISON_QUEUED &&
-	       ras_severity(map->class[i], map -> flags[i] & POISON_FATAL) == stream;
+	       ras_severity((enum ras_class)map->class[i], fatal) == stream;
 }
 
 /* Orders wrap around. */

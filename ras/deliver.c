@@ -98,12 +98,13 @@ static bool make_plan(struct fw_locked fw, struct ras *ras, enum cper_severity s
 		      struct plan *plan)
 {
 	int first = ras_first_of(ras->map, stream);
+	enum ras_class class;
 
 	plan->source = GHES_NR;
 	if (first < 0)
 		return false;
-	plan->decision =
-		ras_decide_for(fw, ras, ras->map->class[first], ras -> map -> flags[first]);
+	class = (enum ras_class)ras->map->class[first];
+	plan->decision = ras_decide_for(fw, ras, class, ras->map->flags[first]);
 	note_change(ras, (unsigned)first, stream, &plan->decision);
 	plan->source = source_of(ras, plan->decision.way, stream);
 	plan->order = ras->map->order[first];

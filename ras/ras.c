@@ -299,8 +299,12 @@ void ras_set_alarm(struct fw_locked fw, struct ras *ras)
 void ras_tick(struct fw_locked fw, struct ras *ras, uint64_t now_ns)
 {
 	const char *waits[RAS_STREAMS];
+	struct ras_caps caps = { 0 };
 
 	ras_clock(ras, now_ns);
+	/* That the guest listens counts, whether or not there is something to tell it now. */
+	if (!ras->alive)
+		ras_fill_caps(fw, ras, false, &caps);
 	ras_deliver(fw, ras, waits);
 	ras_set_alarm(fw, ras);
 }

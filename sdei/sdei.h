@@ -228,6 +228,7 @@ struct sdei {
 	struct sdei_pe *pe; /* npe of them */
 };
 
+#define SDEI_FID_EVENT_ENABLE   UINT32_C(0xc4000022)
 #define SDEI_FID_INTERRUPT_BIND UINT32_C(0xc400002d)
 
 extern const struct fw_call sdei_calls[];

@@ -13,16 +13,19 @@
 
 #define EL0_STACK_BYTES 4096
 
-struct frame { /* start.S: exception_entry */
-	uint64_t x[31], sp, elr, spsr, esr, far, sp_el0, pad;
-};
-_Static_assert(sizeof(struct frame) == 304, "FRAME_BYTES in start.S");
+_Static_assert(sizeof(struct frame) == 304, "FRAME_BYTES in start.S: exception_entry");
 
 void exception_dispatch(struct frame *frame, uint64_t vector);
 _Noreturn void el0_enter(uint64_t pc, uint64_t sp, uint64_t arg, uint64_t return_pc);
 _Noreturn void el0_enter_a32(uint64_t pc, const uint64_t r[AARCH32_REGS]);
 
 static abort_fn *abort_run;
+static exception_hook *hook;
+
+void exception_set_hook(exception_hook *fn)
+{
+	hook = fn;
+}
 
 void exception_set_abort(abort_fn *fn)
 {
@@ -114,6 +117,8 @@ void exception_dispatch(struct frame *frame, uint64_t vector)
 {
 	struct cpu *cpu = this_cpu();
 
+	if (hook && hook(frame, vector))
+		return;
 	/* From EL1 with SP_EL1, from EL0, from EL0 in AArch32. */
 	if (vector == 5 || vector == 9 || vector == 13)
 		irq(cpu);

@@ -15,6 +15,16 @@
 /* SGI by which the boot CPU asks a CPU to power itself off wherever it is. */
 #define SGI_ABORT 15
 
+/* Registers as start.S saves them at an exception and restores them afterwards. */
+struct frame {
+	uint64_t x[31], sp, elr, spsr, esr, far, sp_el0, pad;
+};
+
+/* `fn` sees every exception first, on the CPU that took it, DAIF masked; `vector` is its number, 0 to 15. True: it
+ * is dealt with, return to frame->elr. NULL: nobody. Boot CPU, while no exception can come. */
+typedef bool exception_hook(struct frame *frame, uint64_t vector);
+void exception_set_hook(exception_hook *fn);
+
 /* From here to exception_taken() one synchronous exception on this CPU is recorded and the
  * instruction that caused it is skipped. */
 void exception_expect(void);

@@ -24,6 +24,8 @@ needs_build() {
 	echo 'libc6-dev - C library headers'
 	echo 'zlib1g-dev - compression library, this machine'
 	echo 'libcmocka-dev - unit test library, this machine'
+	echo 'device-tree-compiler dtc judges device trees'
+	echo 'acpica-tools iasl judges ACPI tables'
 	if [ "$machine" = aarch64 ]; then
 		echo 'libfdt-dev - device tree library'
 		return
@@ -41,7 +43,6 @@ needs_lab() {
 	echo 'cpio cpio packs the initramfs'
 	echo 'kmod depmod kernel module dependencies'
 	echo 'xz-utils xz unpacks kernel modules'
-	echo 'device-tree-compiler dtc judges device trees'
 }
 
 needs_checkers() {

@@ -111,6 +111,62 @@ static void what_is_not_configured_is_absent(void **unused)
 	assert_int_equal(b.block[BOARD_TEST_TIMER].size, 0);
 }
 
+static void injection_comes_with_acpi(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct board b;
+
+	(void)unused;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_false(board_has_acpi(&b));
+	assert_int_equal(b.block[BOARD_EINJ].size, 0);
+	c.tables = BOARD_TABLES_ACPI;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_true(board_has_acpi(&b));
+	expect_block(&b, BOARD_EINJ, 0x01040000, 0x1000, INTID_NONE);
+	c.tables = BOARD_TABLES_BOTH;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_true(board_has_acpi(&b));
+	expect_block(&b, BOARD_EINJ, 0x01040000, 0x1000, INTID_NONE);
+	assert_string_equal(board_tables_name(BOARD_TABLES_DT), "dt");
+	assert_string_equal(board_tables_name(BOARD_TABLES_ACPI), "acpi");
+	assert_string_equal(board_tables_name(BOARD_TABLES_BOTH), "both");
+}
+
+/* Interrupts without a block of registers. */
+static void the_button_and_the_event_device_share_no_interrupt(void **unused)
+{
+	static const uint32_t intids[] = { INTID_GED_ERROR, INTID_POWER_BUTTON };
+
+	(void)unused;
+	assert_int_equal(INTID_GED_ERROR, 38);
+	assert_int_equal(INTID_POWER_BUTTON, 39);
+	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
+		struct board b = layout(1, gics[g]);
+
+		for (unsigned i = 0; i < BOARD_NR_BLOCKS; i++)
+			for (unsigned k = 0; k < ARRAY_SIZE(intids); k++)
+				if (b.block[i].size &&
+				    intids[k] - b.block[i].intid < b.block[i].nintids)
+					fail_msg("%s has interrupt %u", b.block[i].name, intids[k]);
+	}
+}
+
+/* The runtime services' map of memory has parts of 64 KiB, and no other device may be in the clock's. */
+static void the_clock_is_alone_in_its_64k(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct board b;
+
+	(void)unused;
+	c.tables = BOARD_TABLES_ACPI;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	for (unsigned i = 0; i < BOARD_NR_BLOCKS; i++)
+		if (i != BOARD_RTC && b.block[i].size &&
+		    b.block[i].base / KIB(64) == b.block[BOARD_RTC].base / KIB(64))
+			fail_msg("%s is in the clock's 64 KiB", b.block[i].name);
+}
+
 static void check_no_overlap(const struct board *b)
 {
 	for (unsigned i = 0; i < BOARD_NR_BLOCKS; i++) {
@@ -244,7 +300,7 @@ static void the_print_has_a_line_a_block(void **unused)
 static void every_exit_status_has_one_row(void **unused)
 {
 	(void)unused;
-	assert_int_equal(status_table_rows, STATUS_INTERRUPTED + 1);
+	assert_int_equal(status_table_rows, STATUS_HARDWARE + 1);
 	for (unsigned i = 0; i < status_table_rows; i++) {
 		assert_int_equal(status_table[i].status, i);
 		assert_true(strlen(status_table[i].name) > 0);
@@ -260,6 +316,9 @@ int main(void)
 		cmocka_unit_test(gicv3_grows_downwards),
 		cmocka_unit_test(gicv2_has_a_cpu_interface_and_perhaps_a_frame),
 		cmocka_unit_test(what_is_not_configured_is_absent),
+		cmocka_unit_test(injection_comes_with_acpi),
+		cmocka_unit_test(the_button_and_the_event_device_share_no_interrupt),
+		cmocka_unit_test(the_clock_is_alone_in_its_64k),
 		cmocka_unit_test(nothing_overlaps_with_any_gic_and_number_of_cpus),
 		cmocka_unit_test(gic_blocks_are_aligned_to_64k),
 		cmocka_unit_test(mpidr_is_kvm_s_default),

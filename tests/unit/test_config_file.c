@@ -331,6 +331,109 @@ static void random_sdei(struct run_config *c)
 	c->sdei_watchdog_ns = below(2) ? 1000000 + (uint64_t)rand() * 1000 : 0;
 }
 
+static void random_ras(struct run_config *c)
+{
+	static const uint64_t serror[] = { RAS_SERROR_AUTO, RAS_SERROR_NO_ESR, 0x411, 0 };
+	bool by_record;
+
+	c->tables = (enum tables_choice)below(4);
+	by_record = c->tables == TABLES_ACPI || c->tables == TABLES_BOTH;
+	c->ras.given = below(2);
+	if (!c->ras.given)
+		return;
+	c->ras.ao = (enum ras_ao_choice)below(RAS_AO_STOP + 1);
+	c->ras.ar = (enum ras_ar_choice)below(RAS_AR_STOP + 1);
+	c->ras.ce = (enum ras_ce_choice)below(RAS_CE_POLLED + 1);
+	c->ras.heal = (enum ras_heal_choice)below(RAS_HEAL_AFTER_KILL + 1);
+	c->ras.limit_per_s = 1 + below(10000);
+	c->ras.serror = serror[below(4)];
+	c->ras.ack_ns = 1000000 * (uint64_t)(1 + below(100000));
+	c->ras.fallback_ns = 1000000 * (uint64_t)(1 + below(100000));
+	/* What the machine does not have is refused. */
+	if (!c->sdei || !by_record)
+		c->ras.ao = (enum ras_ao_choice)below(2);
+	if (!c->sdei || !by_record)
+		c->ras.ce = (enum ras_ce_choice)below(2);
+}
+
+static void random_when(struct inject_rule *r)
+{
+	static const char *const regex[] = { "a,b", "^# \"x\" $", "\\.\\\\", "(0x[0-9a-f]{1,16})" };
+
+	r->when = (enum inject_when)below(3);
+	r->at_ns = (uint64_t)below(1000) * (below(2) ? 1 : 1000000);
+	r->every_ns = below(2) ? 1000 * (uint64_t)(1 + below(100000)) : 0;
+	r->count = r->every_ns ? below(3) : 1;
+	if (r->when == INJECT_EXIT)
+		r->exit = 1 + (uint64_t)rand();
+	if (r->when != INJECT_CONSOLE)
+		return;
+	strcpy(r->console, regex[below(4)]);
+	r->count = below(5);
+}
+
+/* Where a memory error is. */
+static void random_place(const struct run_config *c, struct inject_rule *r)
+{
+	uint64_t page = BOARD_RAM_BASE + align_down(c->ram_bytes / (1 + below(5)), 4096) - 4096;
+
+	r->place = (enum inject_place)below(4);
+	if (r->place == INJECT_CAPTURE) {
+		r->when = INJECT_CONSOLE;
+		r->exit = 0;
+		memset(r->console, 0, sizeof(r->console));
+		strcpy(r->console, "(.*)");
+	}
+	if (r->place == INJECT_GPA)
+		r->address = page + below(4096);
+	if (r->place == INJECT_VA)
+		r->address = ~(uint64_t)rand();
+	if (r->place == INJECT_RANDOM && below(2)) {
+		r->range_from = BOARD_RAM_BASE;
+		r->range_to = page + 4096;
+	}
+}
+
+/* A rule of some kind that this machine can carry out. */
+static struct inject_rule random_injection(const struct run_config *c)
+{
+	static const enum inject_kind kinds[] = { INJECT_MEM_AO, INJECT_MEM_AR, INJECT_MEM_CE,
+						  INJECT_STORM,  INJECT_SERROR, INJECT_SEA,
+						  INJECT_SDEI };
+	struct inject_rule r;
+
+	memset(&r, 0, sizeof(r));
+	r.kind = kinds[below(c->sdei ? 7 : 6)];
+	r.pages = r.kind == INJECT_STORM ? 32 : 1;
+	r.cpu = INJECT_ANY_CPU;
+	random_when(&r);
+	if (r.kind <= INJECT_MEM_CE || r.kind == INJECT_STORM)
+		random_place(c, &r);
+	if (r.kind == INJECT_STORM && r.place == INJECT_GPA)
+		r.pages = 1;
+	if (r.kind == INJECT_MEM_AO || r.kind == INJECT_MEM_AR)
+		r.level = (enum inject_level)below(3);
+	r.threshold = r.kind == INJECT_MEM_CE && below(2);
+	r.ifetch = (r.kind == INJECT_SEA || (r.kind == INJECT_MEM_AR && !r.level)) && below(2);
+	if (r.kind == INJECT_SERROR)
+		r.serror = below(2) ? RAS_SERROR_NO_ESR : below(0x2000000);
+	if (r.kind == INJECT_SDEI)
+		r.event = SDEI_EVENT_SHARED_NORMAL;
+	if ((r.kind == INJECT_SERROR || r.kind == INJECT_SEA || r.place == INJECT_VA) && below(2))
+		r.cpu = below(c->cpus);
+	return r;
+}
+
+static void random_injections(struct run_config *c)
+{
+	c->ninject = below(3) ? below(4) : below(INJECT_MAX_RULES + 1);
+	for (unsigned i = 0; i < c->ninject; i++) {
+		struct inject_rule rule = random_injection(c);
+
+		memcpy(&c->inject[i], &rule, sizeof(rule));
+	}
+}
+
 static void random_machine(struct run_options *o)
 {
 	struct run_config *c = &o->config;
@@ -379,6 +482,8 @@ static void random_rest(struct run_options *o)
 	} else {
 		c->sdei = false;
 	}
+	random_ras(c);
+	random_injections(c);
 	random_smccc(c);
 	c->on_reset = (enum on_reset)below(2);
 	c->on_panic = (enum on_panic)below(2);

@@ -1,5 +1,5 @@
 /* The device tree: dtc has nothing to say against it, and read back it has every value of the
- * board. For each interrupt controller and 1, 2, 8, 17 and 512 CPUs. */
+ * board. For each interrupt controller and 1, 2, 8, 17 and 512 CPUs, and each kind of tables. */
 #include <errno.h>
 #include <libfdt.h>
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 
 #include "arm64/fdt.h"
 #include "hypercall/psci.h"
+#include "sdei/options.h"
 
 static const enum board_gic gics[] = { BOARD_GICV2, BOARD_GICV2M, BOARD_GICV3, BOARD_GICV3_ITS };
 static const unsigned counts[] = { 1, 2, 8, 17, 512 };
@@ -55,6 +56,23 @@ static const struct fdt_params params = {
 	.rng_seed = seed,
 	.rng_seed_bytes = sizeof(seed),
 };
+
+static const struct efi_handoff handoff = {
+	.system_table = { 0x188400000 },
+	.memory_map = { 0x188400180 },
+	.memory_map_bytes = 240,
+	.descriptor_bytes = 40,
+	.descriptor_version = 1,
+};
+
+/* `params`, with what a machine with ACPI has more. */
+static struct fdt_params params_efi(void)
+{
+	struct fdt_params p = params;
+
+	p.efi = &handoff;
+	return p;
+}
 
 static void build(const struct board *b, const struct fdt_params *p)
 {
@@ -163,6 +181,32 @@ static int follow(int at, const char *name)
 	return to;
 }
 
+/* dtc */
+
+static void run_dtc(const char *what)
+{
+	char path[] = "/tmp/rasvm-test-XXXXXX", command[128], line[256], output[2048] = "";
+	int fd = mkstemp(path);
+	FILE *dtc;
+	int status;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, blob, fdt_totalsize(blob)), fdt_totalsize(blob));
+	snprintf(command, sizeof(command), "dtc -I dtb -O dts -o /dev/null %s 2>&1", path);
+	dtc = popen(command, "r");
+	assert_non_null(dtc);
+	while (fgets(line, sizeof(line), dtc))
+		strncat(output, line, sizeof(output) - strlen(output) - 1);
+	status = pclose(dtc);
+	close(fd);
+	unlink(path);
+	if (status)
+		fail_msg("%s: dtc ended with status 0x%x (is it installed?): %s", what, status,
+			 output);
+	if (output[0])
+		fail_msg("%s: expected no warning of dtc, found:\n%s", what, output);
+}
+
 /* Tests */
 
 static void the_root_and_memory(void **unused)
@@ -213,6 +257,124 @@ static void chosen_leaves_out_what_is_not_given(void **unused)
 	assert_false(has(chosen, "linux,initrd-end"));
 	assert_false(has(chosen, "kaslr-seed"));
 	assert_false(has(chosen, "rng-seed"));
+}
+
+static void check_power_button(void)
+{
+	int at = node("/gpio-keys/power");
+
+	expect_strings(node("/gpio-keys"), "compatible", "gpio-keys", NULL);
+	expect_u32(at, "linux,code", 116);
+	assert_true(has(at, "label"));
+	expect_cells(at, "interrupts", (const uint32_t[]){ 0, 7, 1 }, 3);
+}
+
+/* What a kernel with an UEFI stub finds instead of calling firmware. */
+static void expect_handoff(int chosen)
+{
+	expect_u64(chosen, "linux,uefi-system-table", handoff.system_table.v);
+	expect_u64(chosen, "linux,uefi-mmap-start", handoff.memory_map.v);
+	expect_u32(chosen, "linux,uefi-mmap-size", handoff.memory_map_bytes);
+	expect_u32(chosen, "linux,uefi-mmap-desc-size", handoff.descriptor_bytes);
+	expect_u32(chosen, "linux,uefi-mmap-desc-ver", handoff.descriptor_version);
+	expect_u32(chosen, "linux,uefi-secure-boot", 2);
+}
+
+static void with_acpi_the_tree_is_a_stub(void **unused)
+{
+	struct board b = make_board(17, BOARD_GICV3_ITS);
+	struct fdt_params p = params_efi();
+	int at, len, depth = 0, nodes = 0;
+
+	(void)unused;
+	b.config.tables = BOARD_TABLES_ACPI;
+	p.ras_region = gpa(0x188500000);
+	build(&b, &p);
+	for (at = 0; at >= 0 && depth >= 0; at = fdt_next_node(blob, at, &depth))
+		nodes++;
+	assert_int_equal(nodes, 2);
+	expect_u32(0, "#address-cells", 2);
+	expect_u32(0, "#size-cells", 2);
+	assert_false(has(0, "interrupt-parent"));
+	at = node("/chosen");
+	expect_strings(at, "bootargs", params.cmdline, NULL);
+	assert_false(has(at, "stdout-path"));
+	expect_u64(at, "linux,initrd-start", params.initrd_start.v);
+	expect_u64(at, "linux,initrd-end", params.initrd_end.v);
+	expect_u64(at, "kaslr-seed", params.kaslr_seed);
+	assert_memory_equal(prop(at, "rng-seed", &len), seed, sizeof(seed));
+	expect_handoff(at);
+}
+
+static void with_both_the_tree_is_whole_and_leads_to_uefi(void **unused)
+{
+	struct board b = make_board(2, BOARD_GICV3_ITS);
+	struct fdt_params p = params_efi();
+
+	(void)unused;
+	b.config.tables = BOARD_TABLES_BOTH;
+	build(&b, &p);
+	expect_handoff(node("/chosen"));
+	expect_strings(node("/chosen"), "stdout-path", "serial0:115200n8", NULL);
+	expect_reg(node("/memory@80000000"), &b.block[BOARD_RAM], NULL);
+	check_power_button();
+	assert_true(has_node("/rtc@1010000"));
+}
+
+static void with_a_tree_alone_there_is_no_uefi(void **unused)
+{
+	struct board b = make_board(2, BOARD_GICV3_ITS);
+
+	(void)unused;
+	build(&b, &params);
+	assert_false(has(node("/chosen"), "linux,uefi-system-table"));
+	assert_false(has(node("/chosen"), "linux,uefi-secure-boot"));
+	check_power_button();
+}
+
+/* An event's number by its name. */
+static uint32_t event_named(const char *name)
+{
+	for (unsigned i = 0; i < sdei_nplatform_events; i++)
+		if (strcmp(sdei_platform_events[i].name, name) == 0)
+			return sdei_platform_events[i].def.num;
+	fail_msg("%s: expected an event of that name, found none", name);
+	return 0;
+}
+
+static void the_error_log_is_reserved_memory(void **unused)
+{
+	static const enum board_tables tables[] = { BOARD_TABLES_DT, BOARD_TABLES_BOTH };
+	const struct board_block region = { .base = 0x188500000, .size = KIB(128) };
+	struct board b = make_board(2, BOARD_GICV3);
+	struct fdt_params p = params_efi();
+	int at;
+
+	(void)unused;
+	p.ras_region = gpa(region.base);
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
+		const uint32_t events[] = { event_named("ras-normal"),
+					    event_named("ras-critical") };
+
+		b.config.tables = tables[i];
+		b.config.sdei = true;
+		build(&b, &p);
+		at = node("/reserved-memory");
+		expect_u32(at, "#address-cells", 2);
+		expect_u32(at, "#size-cells", 2);
+		assert_true(has(at, "ranges"));
+		at = node("/reserved-memory/error-log@188500000");
+		expect_strings(at, "compatible", "rasvm,error-log", NULL);
+		expect_reg(at, &region, NULL);
+		assert_true(has(at, "no-map"));
+		expect_cells(at, "sdei-events", events, 2);
+		run_dtc("error log");
+		b.config.sdei = false;
+		build(&b, &p);
+		assert_false(has(node("/reserved-memory/error-log@188500000"), "sdei-events"));
+	}
+	build(&b, &params);
+	assert_false(has_node("/reserved-memory"));
 }
 
 static void check_cpus(const struct board *b)
@@ -546,34 +708,10 @@ static void the_largest_tree_is_within_the_boot_protocol_s_limit(void **unused)
 	assert_true(fdt_totalsize(blob) <= FDT_MAX_BYTES / 2);
 }
 
-/* dtc */
-
-static void run_dtc(const char *what)
-{
-	char path[] = "/tmp/rasvm-test-XXXXXX", command[128], line[256], output[2048] = "";
-	int fd = mkstemp(path);
-	FILE *dtc;
-	int status;
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, blob, fdt_totalsize(blob)), fdt_totalsize(blob));
-	snprintf(command, sizeof(command), "dtc -I dtb -O dts -o /dev/null %s 2>&1", path);
-	dtc = popen(command, "r");
-	assert_non_null(dtc);
-	while (fgets(line, sizeof(line), dtc))
-		strncat(output, line, sizeof(output) - strlen(output) - 1);
-	status = pclose(dtc);
-	close(fd);
-	unlink(path);
-	if (status)
-		fail_msg("%s: dtc ended with status 0x%x (is it installed?): %s", what, status,
-			 output);
-	if (output[0])
-		fail_msg("%s: expected no warning of dtc, found:\n%s", what, output);
-}
-
 static void dtc_has_no_complaint(void **unused)
 {
+	struct fdt_params efi = params_efi();
+
 	(void)unused;
 	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
 		for (unsigned n = 0; n < ARRAY_SIZE(counts); n++) {
@@ -587,6 +725,12 @@ static void dtc_has_no_complaint(void **unused)
 			b.config.sdei = b.config.test_timer = false;
 			build(&b, &params);
 			run_dtc(board_gic_name(gics[g]));
+			b.config.tables = BOARD_TABLES_BOTH;
+			build(&b, &efi);
+			run_dtc("both");
+			b.config.tables = BOARD_TABLES_ACPI;
+			build(&b, &efi);
+			run_dtc("acpi");
 		}
 	}
 }
@@ -597,6 +741,10 @@ int main(void)
 		cmocka_unit_test(the_root_and_memory),
 		cmocka_unit_test(chosen_has_what_the_kernel_is_told),
 		cmocka_unit_test(chosen_leaves_out_what_is_not_given),
+		cmocka_unit_test(with_acpi_the_tree_is_a_stub),
+		cmocka_unit_test(with_both_the_tree_is_whole_and_leads_to_uefi),
+		cmocka_unit_test(with_a_tree_alone_there_is_no_uefi),
+		cmocka_unit_test(the_error_log_is_reserved_memory),
 		cmocka_unit_test(each_machine_reads_back),
 		cmocka_unit_test(affinities_need_not_be_kvm_s_default),
 		cmocka_unit_test(idle_states_are_those_of_psci),

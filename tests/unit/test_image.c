@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 
 #include "arm64/board.h"
 #include "arm64/image.h"
+#include "lib/guard.h"
 
 #define BASE     BOARD_RAM_BASE
 #define RAM      MIB(8)
@@ -1019,6 +1021,95 @@ static void an_initrd_outside_ram_or_of_another_size_is_refused(void **state)
 		image_read(&w->mem, "--initrd", w->path, gpa(BASE + RAM - 100), 100, &w->err), 0);
 }
 
+/* RAM with pages that are lost. */
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (guard_catch((uintptr_t)info->si_addr))
+		return;
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* Beyond the end of its file, RAM answers as a poisoned page does: SIGBUS, and EFAULT from read(2). */
+static void lose_ram_from(struct world *w, uint64_t offset)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGBUS, &action, NULL);
+	mem_unmap(&w->mem);
+	assert_int_equal(mem_map(&w->mem, gpa(BASE), RAM, MEM_MEMFD, NULL, &w->err), 0);
+	assert_int_equal(ftruncate(w->mem.fd, (off_t)offset), 0);
+}
+
+static void expect_lost(struct world *w, const char *what, int ret)
+{
+	signal(SIGBUS, SIG_DFL);
+	if (ret != -EHWPOISON)
+		fail_msg("%s: expected %d, found %d (%s)", what, -EHWPOISON, ret, w->err.text);
+	expect_error_text(w, what, "hardware memory error");
+}
+
+static void an_image_on_a_lost_page_is_an_error(void **state)
+{
+	struct world *w = *state;
+
+	make_image(&w->file, MIB(1), 0, MIB(2));
+	lose_ram_from(w, KIB(512));
+	expect_lost(w, "/tmp/rasvm-test-", load_as(w, false));
+}
+
+static void a_gzip_image_on_a_lost_page_is_an_error(void **state)
+{
+	struct world *w = *state;
+
+	make_image(&w->file, MIB(2), 0, MIB(2));
+	compress_to(&w->file, 0);
+	lose_ram_from(w, MIB(1));
+	expect_lost(w, "/tmp/rasvm-test-", load_as(w, false));
+	make_image(&w->file, MIB(2), 0, MIB(2));
+	compress_to(&w->file, 0);
+	lose_ram_from(w, 0);
+	expect_lost(w, "/tmp/rasvm-test-", load_as(w, false));
+}
+
+static void elf_zeroes_on_a_lost_page_are_an_error(void **state)
+{
+	struct world *w = *state;
+
+	make_elf(&w->file);
+	segment(&w->file, 2)->p_memsz = MIB(5);
+	lose_ram_from(w, MIB(4));
+	expect_lost(w, "/tmp/rasvm-test-", load_as(w, false));
+}
+
+static void an_initrd_on_a_lost_page_is_an_error(void **state)
+{
+	struct world *w = *state;
+
+	make_image(&w->file, MIB(1), 0, 0);
+	save(w);
+	lose_ram_from(w, MIB(2));
+	expect_lost(w, "/tmp/rasvm-test-",
+		    image_read(&w->mem, "--initrd", w->path, gpa(BASE + MIB(1) + KIB(512)), MIB(1),
+			       &w->err));
+}
+
+static void bytes_on_a_lost_page_are_an_error(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(image_write(&w->mem, "the table", gpa(BASE + 5), "abc", 3, &w->err), 0);
+	assert_memory_equal(ram_at(w, BASE + 5), "abc", 3);
+	assert_int_equal(image_write(&w->mem, "the table", gpa(BASE + RAM - 2), "abc", 3, &w->err),
+			 -EFAULT);
+	expect_error_text(w, "the table", "not all guest RAM");
+	lose_ram_from(w, MIB(2));
+	expect_lost(w, "the table",
+		    image_write(&w->mem, "the table", gpa(BASE + MIB(2)), "abc", 3, &w->err));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, destroy)
 
 int main(void)
@@ -1064,6 +1155,11 @@ int main(void)
 		TEST(an_initrd_is_read_to_its_place),
 		TEST(a_large_initrd_arrives_whole_and_in_order),
 		TEST(an_initrd_outside_ram_or_of_another_size_is_refused),
+		TEST(an_image_on_a_lost_page_is_an_error),
+		TEST(a_gzip_image_on_a_lost_page_is_an_error),
+		TEST(elf_zeroes_on_a_lost_page_are_an_error),
+		TEST(an_initrd_on_a_lost_page_is_an_error),
+		TEST(bytes_on_a_lost_page_are_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

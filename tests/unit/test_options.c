@@ -183,6 +183,11 @@ static void other_defaults_are_the_documented_ones(void **state)
 	assert_false(c->vendor_calls);
 	assert_false(c->test_timer);
 	assert_false(c->single_step);
+	assert_int_equal(c->tables, TABLES_AUTO);
+	assert_false(c->ras.given);
+	assert_int_equal(c->ras.ao, RAS_AO_AUTO);
+	assert_int_equal(c->ras.limit_per_s, 16);
+	assert_int_equal(c->ninject, 0);
 	assert_int_equal(c->on_reset, ON_RESET_REBOOT);
 	assert_int_equal(c->on_panic, ON_PANIC_EXIT);
 	assert_int_equal(c->all_off, ALL_OFF_EXIT);
@@ -398,6 +403,65 @@ static void without_sdei_what_needs_it_is_refused(void **state)
 	}
 }
 
+static void error_options_fill_the_tables(void **state)
+{
+	struct good g = accept("k -c 2 -m 256 --ras ao=ged,limit=7 --ras ar=stop --inject "
+			       "mem-ao,at=5s,gpa=0x8ffff000 --inject sdei,event=0x40000003 "
+			       "--firmware-tables both --inject serror,no-esr,cpu=1");
+	const struct run_config *c = &g.options.config;
+
+	(void)state;
+	assert_int_equal(c->tables, TABLES_BOTH);
+	assert_true(c->ras.given);
+	assert_int_equal(c->ras.ao, RAS_AO_GED);
+	assert_int_equal(c->ras.limit_per_s, 7);
+	assert_int_equal(c->ras.ar, RAS_AR_STOP);
+	assert_int_equal(c->ninject, 3);
+	assert_int_equal(c->inject[0].kind, INJECT_MEM_AO);
+	assert_int_equal(c->inject[0].at_ns, 5 * NS_PER_SEC);
+	assert_int_equal(c->inject[1].event, SDEI_EVENT_SHARED_NORMAL);
+	assert_int_equal(c->inject[2].cpu, 1);
+	done(&g);
+}
+
+static void bad_error_options_are_refused(void **state)
+{
+	(void)state;
+	refuse("k --ras ao=loud", "--ras: \"ao=loud\" has");
+	refuse("k --firmware-tables uefi", "--firmware-tables: \"uefi\"");
+	refuse("k --inject mem", "--inject: \"mem\" has the kind \"mem\"");
+	refuse("k --inject sea,at=soon", "--inject: \"sea,at=soon\" has \"at=soon\"");
+	refuse("k -c 2 --inject mem-ar,cpu=2",
+	       "--inject: \"mem-ar,cpu=2\" names cpu=2, which does not exist: with --cpus 2 they "
+	       "are 0 to 1");
+	refuse("k -m 256 --inject mem-ao,gpa=0x90000000",
+	       "--inject: \"mem-ao,gpa=0x90000000\" names gpa=0x90000000");
+	refuse("k --inject sdei,event=0x40000300",
+	       "which does not exist: add it with --sdei-event");
+	refuse("k --inject sdei,event=0x40000001", "is private: add cpu=0 or another");
+	refuse("k --inject sdei,event=0x40000003,cpu=0", "is shared and goes where");
+	refuse("k --inject sdei,event=ras-normal --no-sdei", "needs SDEI");
+}
+
+/* What is told to the guest by error sources needs them. */
+static void ways_that_the_machine_does_not_have_are_refused(void **state)
+{
+	struct good g = accept("k --inject ghes --ras ce=polled");
+
+	(void)state;
+	assert_int_equal(config_tables(&g.options.config), BOARD_TABLES_ACPI);
+	done(&g);
+	g = accept("k --no-sdei --inject mem-ao --firmware-tables dt --ras ao=none");
+	done(&g);
+	refuse("k --inject ghes --firmware-tables dt", "--inject: \"ghes\" needs error sources");
+	refuse("k --inject arm-proc --flat", "needs error sources");
+	refuse("k --ras ao=ged --firmware-tables dt", "--ras: ged and polled need ACPI");
+	refuse("k --ras ce=polled --flat", "--ras: ged and polled need ACPI");
+	refuse("k --ras ao=sdei --no-sdei", "--ras: sdei needs SDEI");
+	refuse("k --ras ce=sdei --psci kernel", "--ras: sdei needs SDEI");
+	refuse("k --inject ghes,source=sdei-normal --no-sdei", "needs SDEI");
+}
+
 static void options_that_contradict_each_other_are_refused(void **state)
 {
 	struct good g;
@@ -484,6 +548,9 @@ int main(void)
 		cmocka_unit_test(sdei_options_fill_the_tables),
 		cmocka_unit_test(bad_sdei_options_are_refused),
 		cmocka_unit_test(without_sdei_what_needs_it_is_refused),
+		cmocka_unit_test(error_options_fill_the_tables),
+		cmocka_unit_test(bad_error_options_are_refused),
+		cmocka_unit_test(ways_that_the_machine_does_not_have_are_refused),
 		cmocka_unit_test(options_that_contradict_each_other_are_refused),
 		cmocka_unit_test(showing_something_needs_no_kernel),
 		cmocka_unit_test(rows_are_complete_and_names_unique),

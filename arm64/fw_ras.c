@@ -1,0 +1,316 @@
+/*
+ * Hardware errors' shell: the pure part of error handling (ras/) meets guest memory, the interrupt
+ * lines, SDEI, clocks and the log. What a CPU takes is in fw_ras_cpu.c.
+ *
+ * State: vm.ras, under the firmware lock; vm.ras_why, which is set once.
+ * Left out: who injects (inject.c) and the host's signals (sigbus.c); both end up in fw_ras_report().
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arm64/vm.h"
+#include "lib/calendar.h"
+#include "lib/clock.h"
+
+/* ---- what ras/ needs of the world ---- */
+
+static enum ras_sdei sdei_state(struct fw_locked fw, void *world, uint32_t event)
+{
+	const struct vm *vm = world;
+	unsigned status;
+
+	if (!vm->config->sdei)
+		return RAS_SDEI_NONE;
+	status = sdei_status(fw, &vm->sdei, event, 0);
+	if (!(status & SDEI_REGISTERED) || !(status & SDEI_ENABLED))
+		return RAS_SDEI_NONE;
+	/* A handler that runs is one that gets there. */
+	if (status & SDEI_RUNNING || sdei_deliverable(fw, &vm->sdei, event))
+		return RAS_SDEI_READY;
+	return RAS_SDEI_MASKED;
+}
+
+static void trigger_sdei(struct fw_locked fw, void *world, uint32_t event)
+{
+	struct vm *vm = world;
+
+	(void)sdei_trigger(fw, &vm->sdei, event, SDEI_NO_PE, "memory error");
+}
+
+/* An edge. */
+static void pulse_ged(void *world)
+{
+	lines_set(world, INTID_GED_ERROR, true);
+	lines_set(world, INTID_GED_ERROR, false);
+}
+
+static void ask_serror(struct fw_locked fw, void *world, unsigned pe, struct ras_serror serror,
+		       uint32_t id)
+{
+	fw_ras_serror(fw, world, pe, serror, id);
+}
+
+static int heal(void *world, gpa_t at, uint64_t bytes)
+{
+	const struct vm *vm = world;
+	struct err err = { "" };
+	int r = mem_heal(&vm->mem, at, bytes, &err);
+
+	if (r)
+		log_error("%s", err.text);
+	return r;
+}
+
+static void stop(void *world, const char *why)
+{
+	fw_ras_stop(world, why);
+}
+
+static void set_alarm(void *world, uint64_t deadline_ns)
+{
+	const struct vm *vm = world;
+	struct itimerspec when = { 0 };
+
+	/* 0 would disarm it. */
+	if (deadline_ns != UINT64_MAX)
+		when.it_value = clock_timespec(deadline_ns ? deadline_ns : 1);
+	timerfd_settime(vm->ras_timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* What the operator must see, whether or not the guest is told: the host has bad memory. */
+static void log_note(struct vm *vm, const struct ras_note *n, uint64_t now_ns)
+{
+	if (n->kind != RAS_NOTE_DECIDED || !n->from || strcmp(n->from, "host") != 0)
+		return;
+	if (log_allow(&vm->ras_log, now_ns))
+		log_warn("hardware memory error at guest address 0x%" PRIx64 ", %" PRIu64
+			 " bytes, %s: %s (%s)",
+			 n->gpa, n->bytes,
+			 n->class == RAS_AR ? "used by the guest" : "not used yet",
+			 ras_way_name(n->way), n->text ? n->text : "no reason given");
+}
+
+static void note(void *world, const struct ras_note *n)
+{
+	struct vm *vm = world;
+	uint64_t now_ns = clock_now_ns();
+
+	log_note(vm, n, now_ns);
+	if (trace_on(&vm->trace))
+		trace_ras(&vm->trace, now_ns - vm->started_ns, n);
+}
+
+static struct cper_time utc(void *world)
+{
+	struct calendar c = calendar_from_seconds((uint32_t)time(NULL));
+
+	(void)world;
+	return (struct cper_time){ c.year, c.month, c.day, c.hour, c.minute, c.second };
+}
+
+static const struct ras_ops ras_ops = {
+	.sdei_state = sdei_state,
+	.sdei_trigger = trigger_sdei,
+	.ged = pulse_ged,
+	.serror = ask_serror,
+	.heal = heal,
+	.stop = stop,
+	.alarm = set_alarm,
+	.note = note,
+	.time = utc,
+};
+
+static int read_guest(void *world, gpa_t at, void *data, size_t n)
+{
+	return mem_read(&((struct vm *)world)->mem, at, data, n);
+}
+
+static int write_guest(void *world, gpa_t at, const void *data, size_t n)
+{
+	return mem_write(&((struct vm *)world)->mem, at, data, n);
+}
+
+static int renew_page(void *world, gpa_t page)
+{
+	return heal(world, page, RAS_PAGE_BYTES);
+}
+
+/* ---- lives of the guest ---- */
+
+/* A syndrome the operator asked for by --ras, which this host cannot give. */
+static int check_serror(const struct vm *vm, struct err *err)
+{
+	uint64_t serror = vm->config->ras.serror;
+
+	if (serror == RAS_SERROR_AUTO || serror == RAS_SERROR_NO_ESR || vm->caps.ras)
+		return 0;
+	return err_set(err, -EOPNOTSUPP,
+		       "--ras serror=0x%" PRIx64
+		       ": this host's CPUs have no RAS extension, an SError cannot have a syndrome "
+		       "here; use serror=none",
+		       serror);
+}
+
+int fw_ras_open(struct vm *vm, struct err *err)
+{
+	const struct ras_config config = {
+		.policy = vm->config->ras,
+		.npe = vm->board.config.ncpus,
+		.acpi = board_has_acpi(&vm->board),
+		.sdei_offered = vm->config->sdei,
+		.serror_esr = vm->caps.ras,
+		.memory = { read_guest, write_guest, renew_page, vm },
+		.ops = &ras_ops,
+		.world = vm,
+	};
+	int r = check_serror(vm, err);
+
+	if (r)
+		return r;
+	vm->ras_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 20 };
+	/* The RAS thread exists already. */
+	struct fw_locked fw = fw_lock(&vm->fw);
+	r = ras_init(&vm->ras, &config, err);
+	fw_unlock(fw);
+	return r;
+}
+
+void fw_ras_close(struct vm *vm)
+{
+	ras_destroy(&vm->ras);
+}
+
+/* What stays as it is at a reset: the pages of the map but for those that were replaced. Number of
+ * ranges, at most POISON_MAX, in the map's order. */
+static unsigned bad_ranges(const struct poison_map *map, struct mem_range *range)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < map->n; i++)
+		if (map->state[i] != POISON_HEALED && map->class[i] != RAS_CE)
+			range[n++] = (struct mem_range){ gpa(map->gpa[i]),
+							 map->pages[i] * RAS_PAGE_BYTES };
+	return n;
+}
+
+static int replace_all(const struct mem *mem, const struct mem_range *range, unsigned n,
+		       struct err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < n && r == 0; i++)
+		r = mem_heal(mem, range[i].at, range[i].bytes, err);
+	return r;
+}
+
+int fw_ras_clear(struct vm *vm, bool warm, bool *healed, struct err *err)
+{
+	struct mem_range *range = malloc(POISON_MAX * sizeof(*range));
+	struct fw_locked fw;
+	unsigned n;
+	int r = 0;
+
+	*healed = vm->config->ras.heal != RAS_HEAL_NEVER;
+	if (!range)
+		return err_set(err, -ENOMEM, "out of memory for the list of lost pages");
+	fw = fw_lock(&vm->fw);
+	n = bad_ranges(vm->ras.map, range);
+	fw_unlock(fw);
+	if (!warm)
+		r = mem_clear_except(&vm->mem, range, *healed ? 0 : n, err);
+	else if (*healed)
+		r = replace_all(&vm->mem, range, n, err);
+	free(range);
+	return r;
+}
+
+int fw_ras_reset(struct vm *vm, bool healed, struct err *err)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+	int r = ras_reset(fw, &vm->ras, vm->ras_region, healed, clock_now_ns(), err);
+
+	fw_unlock(fw);
+	return r;
+}
+
+/* ---- errors in ---- */
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+struct ras_error fw_ras_error(struct vm *vm, enum ras_class class, gpa_t at, unsigned lsb,
+			      uint64_t seen_ns)
+{
+	uint64_t page = mem_page_bytes(&vm->mem), offset = at.v - vm->mem.base.v, from, to;
+	uint64_t lost = lsb < 40 ? UINT64_C(1) << lsb : 0;
+
+	/* While KVM logs dirty pages it tells of 4 KiB of a huge page. */
+	if (lost < page)
+		lost = page;
+	from = align_down(offset, lost);
+	to = min_u64(from + lost, vm->mem.size);
+	return (struct ras_error){
+		.class = class,
+		.id = inject_id_of(vm, at),
+		.at = gpa(align_down(at.v, RAS_PAGE_BYTES)),
+		.base = gpa(vm->mem.base.v + from),
+		.bytes = to - from,
+		.seen_ns = seen_ns,
+		.from = "host",
+	};
+}
+
+void fw_ras_report(struct vm *vm, const struct ras_error *error)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	/* The guest is being loaded: whoever uses the page will hear of it. */
+	if (vm->ras.map)
+		ras_report(fw, &vm->ras, error);
+	fw_unlock(fw);
+}
+
+bool fw_ras_knows(struct vm *vm, gpa_t page)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+	int i = vm->ras.map ? poison_find(vm->ras.map, page) : -1;
+	bool known =
+		i >= 0 && vm->ras.map->class[i] != RAS_CE && vm->ras.map->state[i] != POISON_HEALED;
+
+	fw_unlock(fw);
+	return known;
+}
+
+bool fw_ras_renew_pvtime(struct vm *vm, uintptr_t hva)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct fw_locked fw = fw_lock(&vm->fw);
+	uintptr_t start = (uintptr_t)vm->pvtime;
+	bool ours = start && hva >= start && hva - start < vm->board.block[BOARD_PVTIME].size;
+
+	/* It is anonymous memory, so it comes back as zeroes. */
+	if (ours &&
+	    madvise((uint8_t *)vm->pvtime + align_down(hva - start, page), page, MADV_DONTNEED))
+		log_error("cannot replace a page of stolen time: %s", strerror(errno));
+	fw_unlock(fw);
+	return ours;
+}
+
+void fw_ras_stop(struct vm *vm, const char *why)
+{
+	const char *none = NULL;
+	uint64_t one = 1;
+
+	if (!atomic_compare_exchange_strong(&vm->ras_why, &none, why))
+		return;
+	if (write(vm->ras_fd, &one, sizeof(one)) < 0)
+		log_error("cannot wake the main thread: %s", strerror(errno));
+}
