@@ -39,12 +39,12 @@ cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$LAB_DIR/on_tty" "$dir/lab
 		}' "$ROOT/docs/rasvm.1.in" | sed -n 's/^\(\.Dl \)\{0,1\}\$ \(rasvm .*\)/\2/p'
 } >"$dir/lab/examples"
 
-# The guest's initramfs: busybox, then its scripted init and kexec on top.
+# The guest's initramfs: busybox, then its scripted init, kexec and memory on top.
 guest=$dir/guest
 mkdir -p "$guest/bin"
 cp "$LAB_SRC/guest-init" "$guest/init"
 chmod 755 "$guest/init"
-cp "$LAB_DIR/kexec" "$guest/bin/kexec"
+cp "$LAB_DIR/kexec" "$LAB_DIR/memory" "$guest/bin/"
 pack_cpio "$guest" "$dir/guest.cpio"
 cat "$LAB_IMAGES/guest.cpio" "$dir/guest.cpio" >"$dir/lab/boot/guest.cpio"
 rm -rf "$guest" "$dir/guest.cpio"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the lab's own small programs for arm64: kexec, run inside the guest, and filter_test,
-# default_signals and on_tty, run on the host.
+# Builds the lab's own small programs for arm64: kexec and memory, run inside the guest, and
+# filter_test, default_signals and on_tty, run on the host.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -18,6 +18,7 @@ build() { # build NAME LIBRARY...
 
 mkdir -p "$LAB_DIR"
 build kexec -lfdt
+build memory
 build filter_test
 build default_signals
 build on_tty

@@ -240,3 +240,23 @@ sdei_probed() {
 		"$(cat order)" "2 $2 $2"
 	has_not "$3: no SDEI call failed" "$1" '"name":"SDEI_.*"ret":-'
 }
+
+# The steps of an error's life, in order and without "ras_". ras_life TRACE ID
+ras_life() {
+	sed -n 's/^{"t_ns":\([0-9]*\),.*"event":"ras_\([a-z]*\)","ras":'"$2"',.*/\1 \2/p' "$1" |
+		sort -n | cut -d ' ' -f 2 | tr '\n' ' ' | sed 's/ $//'
+}
+
+# The numbers of the errors that an injection of a kind made, in order. ras_ids TRACE KIND
+ras_ids() {
+	sed -n 's/^.*"event":"ras_injected","ras":\([0-9]*\),"kind":"'"$2"'".*/\1/p' "$1"
+}
+
+ras_count() { # ras_count TRACE PATTERN: lines of steps that match
+	grep -cE '"event":"ras_'"$2" "$1"
+}
+
+# ras_stat NAME: the number after a word in the line "hardware errors:" of --stats
+ras_stat() {
+	sed -n 's/^hardware errors:.* '"$1"' \([0-9]*\).*/\1/p' "$ERR" | tail -n 1
+}
