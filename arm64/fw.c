@@ -37,8 +37,11 @@ static enum fw_result serve_psci(struct fw_locked fw, void *self, const struct f
 		return FW_RETURN;
 	}
 	result = psci_call(fw, &vm->psci, row, call);
-	if (result == FW_PE_OFF && vm->config->sdei)
+	if (result != FW_PE_OFF)
+		return result;
+	if (vm->config->sdei)
 		sdei_pe_off(fw, &vm->sdei, call->pe);
+	fw_ras_drop(fw, &vm->vcpu[call->pe], "dropped: the CPU went off");
 	return result;
 }
 
@@ -167,6 +170,9 @@ bool fw_wait_on(struct vcpu *vcpu, struct psci_entry *entry)
 			break;
 		pthread_cond_wait(&vcpu->wake, &vm->fw.mutex);
 	}
+	/* Asked for between its being turned on and now. */
+	if (on)
+		fw_ras_drop(fw, vcpu, "dropped: the CPU was just turned on");
 	if (on && vm->config->sdei)
 		sdei_pe_on(fw, &vm->sdei, vcpu->index);
 	fw_unlock(fw);
@@ -403,6 +409,8 @@ enum vcpu_next fw_wakeup(struct vcpu *vcpu)
 	restart = psci_wake(fw, &vm->psci, vcpu->index, now_ns, &entry);
 	if (restart && vm->config->sdei)
 		sdei_pe_resumed(fw, &vm->sdei, vcpu->index);
+	if (restart)
+		fw_ras_drop(fw, vcpu, "dropped: the CPU had powered down");
 	fw_unlock(fw);
 	if (trace_on(&vm->trace))
 		trace_event(&vm->trace, now_ns - vm->started_ns, vcpu->index,

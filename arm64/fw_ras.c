@@ -58,13 +58,21 @@ static void ask_serror(struct fw_locked fw, void *world, unsigned pe, struct ras
 
 static int heal(void *world, gpa_t at, uint64_t bytes)
 {
-	const struct vm *vm = world;
+	struct vm *vm = world;
 	struct err err = { "" };
 	int r = mem_heal(&vm->mem, at, bytes, &err);
 
-	if (r)
+	if (r && log_allow(&vm->ras_log, clock_now_ns()))
 		log_error("%s", err.text);
 	return r;
+}
+
+/* After an abort: what was lost is whole pages of the host. Less than one is an injection that only said so. */
+static int heal_lost(void *world, gpa_t at, uint64_t bytes)
+{
+	const struct vm *vm = world;
+
+	return bytes < mem_page_bytes(&vm->mem) ? -EINVAL : heal(world, at, bytes);
 }
 
 static void stop(void *world, const char *why)
@@ -119,7 +127,7 @@ static const struct ras_ops ras_ops = {
 	.sdei_trigger = trigger_sdei,
 	.ged = pulse_ged,
 	.serror = ask_serror,
-	.heal = heal,
+	.heal = heal_lost,
 	.stop = stop,
 	.alarm = set_alarm,
 	.note = note,
@@ -136,8 +144,14 @@ static int write_guest(void *world, gpa_t at, const void *data, size_t n)
 	return mem_write(&((struct vm *)world)->mem, at, data, n);
 }
 
+/* A page of the host that reaches beyond the region holds memory of the guest's, which would silently
+ * become zeroes. */
 static int renew_page(void *world, gpa_t page)
 {
+	const struct vm *vm = world;
+
+	if (mem_page_bytes(&vm->mem) > RAS_REGION_ALIGN)
+		return -EOPNOTSUPP;
 	return heal(world, page, RAS_PAGE_BYTES);
 }
 
@@ -166,6 +180,7 @@ int fw_ras_open(struct vm *vm, struct err *err)
 		.sdei_offered = vm->config->sdei,
 		.serror_esr = vm->caps.ras,
 		.memory = { read_guest, write_guest, renew_page, vm },
+		.host_page_bytes = mem_page_bytes(&vm->mem),
 		.ops = &ras_ops,
 		.world = vm,
 	};
@@ -186,17 +201,13 @@ void fw_ras_close(struct vm *vm)
 	ras_destroy(&vm->ras);
 }
 
-/* What stays as it is at a reset: the pages of the map but for those that were replaced. Number of
- * ranges, at most POISON_MAX, in the map's order. */
+/* The pages of the map, which are those that were bad when the life ended. Number of ranges, at most
+ * POISON_MAX, in the map's order. */
 static unsigned bad_ranges(const struct poison_map *map, struct mem_range *range)
 {
-	unsigned n = 0;
-
 	for (unsigned i = 0; i < map->n; i++)
-		if (map->state[i] != POISON_HEALED && map->class[i] != RAS_CE)
-			range[n++] = (struct mem_range){ gpa(map->gpa[i]),
-							 map->pages[i] * RAS_PAGE_BYTES };
-	return n;
+		range[i] = (struct mem_range){ gpa(map->gpa[i]), map->pages[i] * RAS_PAGE_BYTES };
+	return map->n;
 }
 
 static int replace_all(const struct mem *mem, const struct mem_range *range, unsigned n,
@@ -209,31 +220,46 @@ static int replace_all(const struct mem *mem, const struct mem_range *range, uns
 	return r;
 }
 
-int fw_ras_clear(struct vm *vm, bool warm, bool *healed, struct err *err)
+static void forget_all(struct vm *vm, const struct mem_range *range, unsigned n)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	for (unsigned i = 0; i < n; i++)
+		poison_forget(vm->ras.map, range[i].at,
+			      (uint32_t)(range[i].bytes / RAS_PAGE_BYTES));
+	fw_unlock(fw);
+}
+
+/* An error that comes after the list was made may be of a page that is replaced all the same. The guest is
+ * told of it nevertheless: a good page that is given up costs less than a bad one nobody knows. */
+int fw_ras_clear(struct vm *vm, bool warm, struct err *err)
 {
 	struct mem_range *range = malloc(POISON_MAX * sizeof(*range));
+	bool heals = vm->config->ras.heal != RAS_HEAL_NEVER;
 	struct fw_locked fw;
 	unsigned n;
 	int r = 0;
 
-	*healed = vm->config->ras.heal != RAS_HEAL_NEVER;
 	if (!range)
 		return err_set(err, -ENOMEM, "out of memory for the list of lost pages");
 	fw = fw_lock(&vm->fw);
+	ras_pause(fw, &vm->ras);
 	n = bad_ranges(vm->ras.map, range);
 	fw_unlock(fw);
 	if (!warm)
-		r = mem_clear_except(&vm->mem, range, *healed ? 0 : n, err);
-	else if (*healed)
+		r = mem_clear_except(&vm->mem, range, heals ? 0 : n, err);
+	else if (heals)
 		r = replace_all(&vm->mem, range, n, err);
+	if (r == 0 && heals)
+		forget_all(vm, range, n);
 	free(range);
 	return r;
 }
 
-int fw_ras_reset(struct vm *vm, bool healed, struct err *err)
+int fw_ras_reset(struct vm *vm, struct err *err)
 {
 	struct fw_locked fw = fw_lock(&vm->fw);
-	int r = ras_reset(fw, &vm->ras, vm->ras_region, healed, clock_now_ns(), err);
+	int r = ras_reset(fw, &vm->ras, vm->ras_region, clock_now_ns(), err);
 
 	fw_unlock(fw);
 	return r;

@@ -111,6 +111,23 @@ static enum vcpu_next consume(struct vcpu *vcpu, const struct ras_error *error,
 	return v.what == RAS_DO_STOP ? VCPU_STOP : VCPU_CONTINUE;
 }
 
+/* The run ends for an error that no page of RAM goes with. */
+static enum vcpu_next end_run(struct vcpu *vcpu, uint32_t id, const char *why)
+{
+	struct vm *vm = vcpu->vm;
+	const struct ras_note note = { .kind = RAS_NOTE_STOPPED,
+				       .id = id,
+				       .pe = vcpu->index,
+				       .source = GHES_NR,
+				       .text = why };
+	struct fw_locked fw = fw_lock(&vm->fw);
+
+	tell(fw, vm, &note);
+	fw_unlock(fw);
+	fw_ras_stop(vm, why);
+	return VCPU_STOP;
+}
+
 /* An abort that concerns no page of RAM. */
 static enum vcpu_next abort_without_page(struct vcpu *vcpu, const struct sea *sea, uint32_t id)
 {
@@ -127,6 +144,10 @@ static enum vcpu_next abort_without_page(struct vcpu *vcpu, const struct sea *se
 
 	if (prepare(vcpu, &sctlr2))
 		return vcpu_fail(vcpu, "cannot read the context that takes an external abort");
+	if (!regs_get(vcpu, REG_VBAR))
+		return end_run(vcpu, id,
+			       "a CPU met an external abort before the guest had exception vectors "
+			       "(VBAR_EL1 is 0), so it cannot be told");
 	e = take_abort(vcpu, sea, sctlr2);
 	note.pc = e.elr;
 	note.esr = e.esr;
@@ -164,7 +185,7 @@ static struct sea access_by(struct vcpu *vcpu, bool ifetch)
 
 /* ---- SError ---- */
 
-/* The first PE that is on, or RAS_NO_PE. */
+/* The first PE that is on, or RAS_NO_PE. With --psci kernel that is not known here; the boot CPU is. */
 static unsigned any_pe(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nvcpus; i++)
@@ -173,20 +194,54 @@ static unsigned any_pe(const struct vm *vm)
 	return RAS_NO_PE;
 }
 
+static bool same_serror(struct ras_serror a, struct ras_serror b)
+{
+	return a.pending == b.pending && a.has_esr == b.has_esr && (!a.has_esr || a.iss == b.iss);
+}
+
+/* The PE takes one SError for two: this is the other one. */
+static void tell_merged(struct fw_locked fw, struct vcpu *vcpu, uint32_t id)
+{
+	const struct ras_note note = { .kind = RAS_NOTE_KNOWN,
+				       .id = id,
+				       .way = RAS_WAY_SERROR,
+				       .pe = vcpu->index,
+				       .source = GHES_NR,
+				       .text = "merged: another SError is pending" };
+
+	tell(fw, vcpu->vm, &note);
+}
+
+/* What is asked of the PE so far, and one more. */
+static void add_serror(struct fw_locked fw, struct vcpu *vcpu, struct ras_serror serror,
+		       uint32_t id)
+{
+	struct vcpu_errors *e = &vcpu->errors;
+	struct ras_serror old = e->serror;
+	uint32_t old_id = e->serror_id;
+
+	e->serror = ras_serror_merge(old, serror);
+	if (old.pending && same_serror(e->serror, old)) {
+		tell_merged(fw, vcpu, id);
+		return;
+	}
+	e->serror_id = id;
+	if (old.pending)
+		tell_merged(fw, vcpu, old_id);
+}
+
 void fw_ras_serror(struct fw_locked fw, struct vm *vm, unsigned pe, struct ras_serror serror,
 		   uint32_t id)
 {
 	struct vcpu *vcpu;
 
-	(void)fw;
 	if (pe == RAS_NO_PE)
 		pe = any_pe(vm);
 	if (pe >= vm->nvcpus)
 		return; /* between two lives of the guest */
 	vcpu = &vm->vcpu[pe];
 	serror.pending = true;
-	vcpu->errors.serror = ras_serror_merge(vcpu->errors.serror, serror);
-	vcpu->errors.serror_id = id;
+	add_serror(fw, vcpu, serror, id);
 	/* A PE that is off goes on waiting, and looks when it is on. */
 	vcpu_kick(vcpu, VCPU_REQ_RAS);
 }
@@ -200,23 +255,29 @@ static struct ras_serror pending_serror(const struct kvm_vcpu_events *events)
 	};
 }
 
-/* A second one would silently replace the syndrome of the first, so both are merged. */
-static int give_serror(struct vcpu *vcpu, struct ras_serror *serror)
+/* A second one would silently replace the syndrome of the first, so both are merged: *kept says that KVM's
+ * stays as it is. */
+static int give_serror(struct vcpu *vcpu, struct ras_serror serror, bool *kept)
 {
 	struct kvm_vcpu_events events = { 0 };
 	int r = kvm_ioctl_ptr(vcpu->fd, KVM_GET_VCPU_EVENTS, &events, sizeof(events));
+	struct ras_serror old = pending_serror(&events);
 
 	if (r < 0)
 		return r;
-	*serror = ras_serror_merge(pending_serror(&events), *serror);
+	*kept = old.pending && same_serror(ras_serror_merge(old, serror), old);
+	if (*kept)
+		return 0;
 	memset(&events, 0, sizeof(events));
 	events.exception.serror_pending = 1;
-	events.exception.serror_has_esr = serror->has_esr;
-	events.exception.serror_esr = serror->has_esr ? serror->iss : 0;
+	events.exception.serror_has_esr = serror.has_esr;
+	events.exception.serror_esr = serror.has_esr ? serror.iss : 0;
 	return kvm_ioctl_ptr(vcpu->fd, KVM_SET_VCPU_EVENTS, &events, sizeof(events));
 }
 
-static void note_serror(struct vcpu *vcpu, struct ras_serror serror, uint32_t id, uint64_t pc)
+/* One that KVM had before was noted when KVM was given it. */
+static void note_serror(struct vcpu *vcpu, struct ras_serror serror, uint32_t id, uint64_t pc,
+			bool kept)
 {
 	struct vm *vm = vcpu->vm;
 	const struct ras_note note = {
@@ -231,18 +292,23 @@ static void note_serror(struct vcpu *vcpu, struct ras_serror serror, uint32_t id
 	};
 	struct fw_locked fw = fw_lock(&vm->fw);
 
-	tell(fw, vm, &note);
+	if (kept)
+		tell_merged(fw, vcpu, id);
+	else
+		tell(fw, vm, &note);
 	fw_unlock(fw);
 }
 
 static enum vcpu_next take_serror(struct vcpu *vcpu, struct ras_serror serror, uint32_t id)
 {
+	bool kept;
 	uint64_t pc;
 
 	if (serror.has_esr && !vcpu->vm->caps.ras) {
-		log_warn("CPU %u: no SError with the syndrome 0x%" PRIx64
-			 ": this host's CPUs have no RAS extension; ask for one without",
-			 vcpu->index, serror.iss);
+		if (log_allow(&vcpu->ras_log, clock_now_ns()))
+			log_warn("CPU %u: no SError with the syndrome 0x%" PRIx64
+				 ": this host's CPUs have no RAS extension; ask for one without",
+				 vcpu->index, serror.iss);
 		return VCPU_CONTINUE;
 	}
 	if (vcpu_finish_exit(vcpu) || regs_load(vcpu, REG_BIT(REG_PC)))
@@ -250,45 +316,139 @@ static enum vcpu_next take_serror(struct vcpu *vcpu, struct ras_serror serror, u
 	pc = regs_get(vcpu, REG_PC);
 	if (regs_flush(vcpu))
 		return vcpu_fail(vcpu, "cannot write the registers before an SError");
-	if (give_serror(vcpu, &serror))
+	if (give_serror(vcpu, serror, &kept))
 		return vcpu_fail(vcpu, "KVM cannot inject an SError");
-	note_serror(vcpu, serror, id, pc);
+	note_serror(vcpu, serror, id, pc, kept);
 	return VCPU_CONTINUE;
 }
 
-/* ---- ways in ---- */
+/* ---- requests ---- */
 
-static struct vcpu_errors take_requests(struct vcpu *vcpu)
+static bool wants_abort(const struct vcpu_errors *e)
+{
+	return e->consume || e->sea;
+}
+
+/* The error was not entered anywhere: this is all there will be of it. */
+static void tell_dropped(struct fw_locked fw, struct vcpu *vcpu, uint32_t id, gpa_t at,
+			 const char *why)
+{
+	const struct ras_note note = { .kind = RAS_NOTE_DECIDED,
+				       .id = id,
+				       .class = RAS_AR,
+				       .way = RAS_WAY_NONE,
+				       .pe = vcpu->index,
+				       .gpa = at.v,
+				       .source = GHES_NR,
+				       .text = why };
+
+	tell(fw, vcpu->vm, &note);
+	if (log_allow(&vcpu->ras_log, clock_now_ns()))
+		log_warn("CPU %u: an injected abort was %s", vcpu->index, why);
+}
+
+void fw_ras_drop(struct fw_locked fw, struct vcpu *vcpu, const char *why)
+{
+	struct vcpu_errors *e = &vcpu->errors;
+
+	if (e->consume)
+		tell_dropped(fw, vcpu, e->error.id, e->error.at, why);
+	if (e->sea)
+		tell_dropped(fw, vcpu, e->sea_id, gpa(0), why);
+	e->consume = false;
+	e->sea = false;
+}
+
+static bool has_requests(struct vcpu *vcpu)
 {
 	struct fw_locked fw = fw_lock(&vcpu->vm->fw);
-	struct vcpu_errors errors = vcpu->errors;
+	bool any = wants_abort(&vcpu->errors) || vcpu->errors.serror.pending;
 
+	fw_unlock(fw);
+	return any;
+}
+
+/* Without the aborts if there is a reason why not. */
+static struct vcpu_errors take_requests(struct vcpu *vcpu, const char *why_not)
+{
+	struct fw_locked fw = fw_lock(&vcpu->vm->fw);
+	struct vcpu_errors errors;
+
+	if (why_not)
+		fw_ras_drop(fw, vcpu, why_not);
+	errors = vcpu->errors;
 	memset(&vcpu->errors, 0, sizeof(vcpu->errors));
 	fw_unlock(fw);
 	return errors;
 }
 
+/* A PE that is off waits in fw_wait_on(), but with --psci kernel in KVM_RUN, from where a kick gets it. */
+static int is_off_in_kvm(struct vcpu *vcpu, bool *off)
+{
+	struct kvm_mp_state mp = { 0 };
+	int r = 0;
+
+	if (vcpu->vm->config->psci == PSCI_KERNEL)
+		r = kvm_ioctl_ptr(vcpu->fd, KVM_GET_MP_STATE, &mp, sizeof(mp));
+	*off = r == 0 && mp.mp_state == KVM_MP_STATE_STOPPED;
+	return r < 0 ? r : 0;
+}
+
+/* *why_not: the reason why the PE can take no abort, or NULL. 0 or -errno. */
+static int look_for_obstacle(struct vcpu *vcpu, const char **why_not)
+{
+	bool off;
+	int r = is_off_in_kvm(vcpu, &off);
+
+	*why_not = NULL;
+	if (r == 0)
+		r = regs_load(vcpu, REG_BIT(REG_VBAR));
+	if (r)
+		return r;
+	if (off)
+		*why_not = "dropped: the CPU is off";
+	else if (!regs_get(vcpu, REG_VBAR))
+		*why_not = "dropped: the CPU has no exception vectors";
+	return 0;
+}
+
+static enum vcpu_next take(struct vcpu *vcpu, const struct vcpu_errors *e)
+{
+	enum vcpu_next next = VCPU_CONTINUE;
+	struct sea how = { 0 };
+
+	if (wants_abort(e))
+		how = access_by(vcpu, e->ifetch);
+	if (e->consume)
+		next = consume(vcpu, &e->error, &how);
+	if (e->sea && next == VCPU_CONTINUE)
+		next = abort_without_page(vcpu, &how, e->sea_id);
+	if (e->serror.pending && next == VCPU_CONTINUE)
+		next = take_serror(vcpu, e->serror, e->serror_id);
+	return next;
+}
+
+/* ---- ways in ---- */
+
 enum vcpu_next fw_ras(struct vcpu *vcpu)
 {
-	struct vcpu_errors e = take_requests(vcpu);
 	enum vcpu_next next = VCPU_CONTINUE;
-	struct sea how;
+	struct vcpu_errors errors;
+	const char *why_not;
 
-	if (!e.consume && !e.sea && !e.serror.pending)
+	if (!has_requests(vcpu))
 		return VCPU_CONTINUE;
-	/* It ends the suspend; a power-down one goes on at its entry point. */
+	/* It ends the suspend; a power-down one goes on at its entry point, without the aborts. */
 	if (vcpu->suspended)
 		next = fw_wakeup(vcpu);
-	if (next == VCPU_CONTINUE && vcpu_finish_exit(vcpu))
+	if (next != VCPU_CONTINUE)
+		return next;
+	if (vcpu_finish_exit(vcpu))
 		return vcpu_fail(vcpu, "KVM did not finish an exit before a memory error");
-	how = access_by(vcpu, e.ifetch);
-	if (e.consume && next == VCPU_CONTINUE)
-		next = consume(vcpu, &e.error, &how);
-	if (e.sea && next == VCPU_CONTINUE)
-		next = abort_without_page(vcpu, &how, e.sea_id);
-	if (e.serror.pending && next == VCPU_CONTINUE)
-		next = take_serror(vcpu, e.serror, e.serror_id);
-	return next;
+	if (look_for_obstacle(vcpu, &why_not))
+		return vcpu_fail(vcpu, "cannot see whether the CPU can take an abort");
+	errors = take_requests(vcpu, why_not);
+	return take(vcpu, &errors);
 }
 
 /* The access that the PE is about to make again. */
@@ -356,7 +516,8 @@ enum vcpu_next fw_ras_exit_sea(struct vcpu *vcpu)
 
 		return consume(vcpu, &error, &how);
 	}
-	log_warn("CPU %u: the host's CPU met an external abort outside the guest's RAM",
-		 vcpu->index);
+	if (log_allow(&vcpu->ras_log, clock_now_ns()))
+		log_warn("CPU %u: the host's CPU met an external abort outside the guest's RAM",
+			 vcpu->index);
 	return abort_without_page(vcpu, &how, RAS_NO_ID);
 }

@@ -94,6 +94,20 @@ static int host_range(const struct mem *mem, gpa_t at, uint64_t bytes, struct uf
 	return 0;
 }
 
+/* Would the range take markers? Before anything is dropped: not every file's pages can have them. */
+static int probe(int fd, gpa_t at, const struct uffdio_range *range, struct err *err)
+{
+	struct uffdio_register reg = { .range = *range, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_range unregister = *range;
+
+	if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, UFFDIO_UNREGISTER, &unregister))
+		return err_set(err, -errno,
+			       "cannot poison guest memory at 0x%" PRIx64
+			       ": UFFDIO_REGISTER: %s; RAM in a file must be on tmpfs or hugetlbfs",
+			       at.v, strerror(errno));
+	return 0;
+}
+
 /* In an empty range. */
 static int put_markers(int fd, gpa_t at, const struct uffdio_range *range, struct err *err)
 {
@@ -104,8 +118,7 @@ static int put_markers(int fd, gpa_t at, const struct uffdio_range *range, struc
 
 	if (ioctl(fd, UFFDIO_REGISTER, &reg))
 		return err_set(err, -errno,
-			       "cannot poison guest memory at 0x%" PRIx64
-			       ": UFFDIO_REGISTER: %s; RAM in a file must be on tmpfs or hugetlbfs",
+			       "cannot poison guest memory at 0x%" PRIx64 ": UFFDIO_REGISTER: %s",
 			       at.v, strerror(errno));
 	if (ioctl(fd, UFFDIO_POISON, &poison))
 		r = err_set(err, -errno,
@@ -129,7 +142,9 @@ int hostpoison_uffd(const struct mem *mem, gpa_t at, uint64_t bytes, struct err 
 	if (fd < 0)
 		return fd;
 	at = gpa(mem->base.v + (range.start - (uintptr_t)mem->hva));
-	r = mem_heal(mem, at, range.len, err);
+	r = probe(fd, at, &range, err);
+	if (r == 0)
+		r = mem_heal(mem, at, range.len, err);
 	if (r == 0)
 		r = put_markers(fd, at, &range, err);
 	close(fd);

@@ -23,6 +23,9 @@ struct vm;
 
 #define INJECT_LINE_BYTES 1024 /* what is looked at of a console line */
 #define INJECT_MARKS      256
+/* Memory errors that the guest may ask its EINJ for: far fewer than the page map holds, which ends the run
+ * when it is full. */
+#define INJECT_EINJ_MAX 1024
 
 /* A page that was made bad in the host's eyes, so that the signal for it can be told from others. */
 struct inject_mark {
@@ -51,6 +54,9 @@ struct injector {
 
 	uint64_t random; /* state of the generator for places; not 0 */
 	struct log_limit log;
+
+	unsigned einj_errors; /* memory errors by the guest's EINJ since inject_forget() */
+	bool einj_refused;    /* one of them was too many, and that was logged */
 
 	bool opened;
 	pthread_mutex_t lock;                  /* a leaf, of the marks */
@@ -92,5 +98,9 @@ void inject_einj(struct vm *vm);
 /* The id of the injection (level=uffd or real) that made this page bad, or RAS_NO_ID. Any thread, with or
  * without vm.fw. */
 uint32_t inject_id_of(struct vm *vm, gpa_t page);
+
+/* A reset has replaced all lost pages: what happens to them from now on is no injection of before, and the
+ * guest's EINJ may lose pages again. Main thread, no vCPU exists. */
+void inject_forget(struct vm *vm);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* ---- which PE ---- */
 
-/* With --psci kernel nobody here knows who is on. */
+/* With --psci kernel nobody here knows who is on; the PE's own thread finds out (fw_ras()). */
 static bool is_on(const struct vm *vm, unsigned pe)
 {
 	return vm->config->psci == PSCI_KERNEL || vm->pe[pe].power == PSCI_PE_ON;
@@ -136,6 +136,19 @@ uint32_t inject_id_of(struct vm *vm, gpa_t page)
 	}
 	pthread_mutex_unlock(&in->lock);
 	return id;
+}
+
+void inject_forget(struct vm *vm)
+{
+	struct injector *in = &vm->injector;
+
+	if (!in->opened)
+		return;
+	pthread_mutex_lock(&in->lock);
+	in->nmarks = 0;
+	pthread_mutex_unlock(&in->lock);
+	in->einj_errors = 0;
+	in->einj_refused = false;
 }
 
 static int poison_uffd(struct shot *s)
@@ -381,18 +394,49 @@ static bool read_params(struct vm *vm, uint8_t params[EINJ_PARAMS_BYTES])
 	       !mem_write(&vm->mem, at, &no_type, sizeof(no_type));
 }
 
+/* Each takes room in the page map, which must not become full by what the guest asks for itself. */
+static bool takes_room(const struct inject_rule *rule)
+{
+	return rule->kind == INJECT_MEM_AO || rule->kind == INJECT_MEM_AR ||
+	       rule->kind == INJECT_MEM_CE;
+}
+
+static bool is_too_many(struct injector *in, const struct inject_rule *rule)
+{
+	if (!takes_room(rule) || in->einj_errors < INJECT_EINJ_MAX)
+		return false;
+	if (!in->einj_refused)
+		log_warn("the guest has had %u memory errors from its EINJ: further ones are "
+			 "refused until a reset replaces the lost pages",
+			 in->einj_errors);
+	in->einj_refused = true;
+	return true;
+}
+
+static int fire_einj(struct vm *vm, struct inject_rule *rule, struct err *err)
+{
+	uint32_t id;
+	int rc;
+
+	fit_to_host(vm, rule);
+	rc = inject_fire(vm, rule, "einj", &id, err);
+	/* One that failed half-way may have lost pages too. */
+	if (id != RAS_NO_ID && takes_room(rule))
+		vm->injector.einj_errors++;
+	return rc;
+}
+
 static enum einj_status carry_out_einj(struct vm *vm, uint32_t type)
 {
 	uint8_t params[EINJ_PARAMS_BYTES];
 	struct inject_rule rule;
 	struct err err = { "" };
-	uint32_t id;
 	int rc = einj_rule(type, read_params(vm, params) ? params : NULL, &rule, &err);
 
-	if (rc == 0) {
-		fit_to_host(vm, &rule);
-		rc = inject_fire(vm, &rule, "einj", &id, &err);
-	}
+	if (rc == 0 && is_too_many(&vm->injector, &rule))
+		return EINJ_FAILURE;
+	if (rc == 0)
+		rc = fire_einj(vm, &rule, &err);
 	if (rc && log_allow(&vm->injector.log, clock_now_ns()))
 		log_warn("the guest's EINJ request failed: %s", err.text);
 	if (rc == 0)

@@ -586,13 +586,13 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 		return STATUS_INTERNAL;
 	if (mem_map(&vm->mem, gpa(BOARD_RAM_BASE), c->ram_bytes, c->backing, c->backing_path, err))
 		return STATUS_USAGE;
+	if (fw_ras_open(vm, err))
+		return STATUS_USAGE;
 	status = load_and_create(vm, err);
 	if (status != STATUS_POWEROFF)
 		return status;
 	if (fw_init(vm, err))
 		return STATUS_INTERNAL;
-	if (fw_ras_open(vm, err))
-		return STATUS_USAGE;
 	if (trace_open(&vm->trace, c->trace_path, err))
 		return STATUS_USAGE;
 	if (console_open(&vm->console, c, &vm->loop, &console_ops, vm, err))
@@ -647,14 +647,14 @@ static void machine_free(struct vm *vm)
 
 /* ---- running ---- */
 
-/* One life of the guest, from power-on to whatever ends it. `healed`: its lost pages were replaced. */
-static enum vm_event live_once(struct vm *vm, bool warm, bool healed, struct err *err)
+/* One life of the guest, from power-on to whatever ends it. */
+static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 {
 	int r;
 
 	fw_reset(vm, warm);
 	bus_resume(&vm->bus);
-	r = fw_ras_reset(vm, healed, err);
+	r = fw_ras_reset(vm, err);
 	if (r == 0)
 		r = vm_start(vm, err);
 	while (r == 0 && atomic_load(&vm->event) == VM_RUNNING) {
@@ -674,8 +674,8 @@ static enum vm_event live_once(struct vm *vm, bool warm, bool healed, struct err
 }
 
 /* Make everything as after power-on; a warm reset keeps RAM but for what is loaded again, and for lost
- * pages, which *healed says. STATUS_POWEROFF, or the exit status of what went wrong. */
-static enum exit_status prepare_reset(struct vm *vm, bool warm, bool *healed, struct err *err)
+ * pages, which are replaced. STATUS_POWEROFF, or the exit status of what went wrong. */
+static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
 {
 	int r;
 
@@ -686,11 +686,14 @@ static enum exit_status prepare_reset(struct vm *vm, bool warm, bool *healed, st
 	bus_quiesce(&vm->bus);
 	vm_destroy(vm);
 	bus_reset(&vm->bus);
-	r = fw_ras_clear(vm, warm, healed, err);
+	r = fw_ras_clear(vm, warm, err);
+	if (vm->config->ras.heal != RAS_HEAL_NEVER)
+		inject_forget(vm);
 	if (r == 0)
 		r = boot_load(vm, err);
+	/* heal=never, and a page that something has to be loaded to is lost. */
 	if (r)
-		return STATUS_INTERNAL;
+		return r == -EHWPOISON ? STATUS_HARDWARE : STATUS_INTERNAL;
 	if (vm_create(vm, err))
 		return STATUS_HOST_KVM;
 	arm_timer(vm->panic_fd, 0);
@@ -738,17 +741,17 @@ static enum exit_status status_of(struct vm *vm, enum vm_event event)
 static enum exit_status run_to_end(struct vm *vm, struct err *err)
 {
 	enum exit_status status;
-	bool warm = false, healed = false;
+	bool warm = false;
 
 	for (;;) {
-		enum vm_event event = live_once(vm, warm, healed, err);
+		enum vm_event event = live_once(vm, warm, err);
 
 		if (vm->config->stats)
 			stats_collect(vm);
 		if (!goes_on(vm, event))
 			return status_of(vm, event);
 		warm = event == VM_WARM_RESET;
-		status = prepare_reset(vm, warm, &healed, err);
+		status = prepare_reset(vm, warm, err);
 		if (status != STATUS_POWEROFF)
 			return status;
 	}

@@ -135,7 +135,9 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 		on_action_optional(info);
 		break;
 	default:
-		die(info);
+		/* No memory behind a guarded access is as good as bad memory. */
+		if (!guard_catch((uintptr_t)info->si_addr))
+			die(info);
 		break;
 	}
 	errno = before;

@@ -70,7 +70,7 @@ static const struct {
 	/* clang-format off */
 	[RAS_NOTE_INJECTED] = { "ras_injected", RAS_TELLS_KIND | RAS_TELLS_FROM },
 	[RAS_NOTE_SIGNAL]   = { "ras_signal",   RAS_TELLS_CLASS | RAS_TELLS_GPA | RAS_TELLS_BYTES | RAS_TELLS_FROM },
-	[RAS_NOTE_KNOWN]    = { "ras_known",    RAS_TELLS_CLASS | RAS_TELLS_GPA },
+	[RAS_NOTE_KNOWN]    = { "ras_known",    RAS_TELLS_CLASS | RAS_TELLS_GPA | RAS_TELLS_WHY },
 	[RAS_NOTE_DECIDED]  = { "ras_decided",  RAS_TELLS_WAY | RAS_TELLS_WHY },
 	[RAS_NOTE_QUEUED]   = { "ras_queued",   RAS_TELLS_WAY | RAS_TELLS_WHY },
 	[RAS_NOTE_NOTIFIED] = { "ras_notified", RAS_TELLS_WAY | RAS_TELLS_SOURCE | RAS_TELLS_PAGES },

@@ -162,6 +162,7 @@ int vcpu_create(struct vm *vm, unsigned index, struct err *err)
 		c->req = VCPU_REQ_HOLD;
 	c->unclaimed_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 5 };
 	c->smccc_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 100 };
+	c->ras_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 5 };
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->wake, &attr);
@@ -349,7 +350,7 @@ static void look_for_serror(struct vcpu *vcpu)
 	struct kvm_vcpu_events events = { 0 };
 
 	if (kvm_ioctl_ptr(vcpu->fd, KVM_GET_VCPU_EVENTS, &events, sizeof(events)) == 0 &&
-	    events.exception.serror_pending)
+	    events.exception.serror_pending && log_allow(&vcpu->ras_log, clock_now_ns()))
 		log_warn(
 			"CPU %u starts with an SError that was pending when it was turned off: KVM "
 			"keeps it",

@@ -143,10 +143,14 @@ static int create_vcpus(struct vm *vm, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory for %u CPUs", vm->board.config.ncpus);
 	for (unsigned i = 0; i < vm->board.config.ncpus; i++) {
 		int r = vcpu_create(vm, i, err);
+		struct fw_locked fw;
 
 		if (r)
 			return r;
+		/* From here on the RAS thread sees it. */
+		fw = fw_lock(&vm->fw);
 		vm->nvcpus = i + 1;
+		fw_unlock(fw);
 	}
 	return 0;
 }
@@ -220,16 +224,39 @@ static void unmap_pvtime(struct vm *vm)
 	fw_unlock(fw);
 }
 
+/* Out of reach first: the RAS thread may be about to kick one, under vm.fw. */
+static void destroy_vcpus(struct vm *vm)
+{
+	struct fw_locked fw = fw_lock(&vm->fw);
+	struct vcpu *vcpu = vm->vcpu;
+	unsigned n = vm->nvcpus;
+
+	vm->vcpu = NULL;
+	vm->nvcpus = 0;
+	fw_unlock(fw);
+	for (unsigned i = 0; i < n; i++)
+		vcpu_destroy(&vcpu[i]);
+	free(vcpu);
+}
+
+/* ... or to drive an interrupt line. */
+static void close_vm(struct vm *vm)
+{
+	int fd;
+
+	pthread_mutex_lock(&vm->lines.lock);
+	fd = vm->vm_fd;
+	vm->vm_fd = -1;
+	pthread_mutex_unlock(&vm->lines.lock);
+	close_fd(&fd);
+}
+
 void vm_destroy(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->nvcpus; i++)
-		vcpu_destroy(&vm->vcpu[i]);
-	vm->nvcpus = 0;
-	free(vm->vcpu);
-	vm->vcpu = NULL;
+	destroy_vcpus(vm);
 	close_fd(&vm->its_fd);
 	close_fd(&vm->gic_fd);
-	close_fd(&vm->vm_fd);
+	close_vm(vm);
 	unmap_pvtime(vm);
 }
 

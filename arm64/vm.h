@@ -91,10 +91,12 @@ struct vcpu_stats {
 	struct vcpu_kvm_stats kvm;
 };
 
-/* What others ask of a PE about errors; under vm.fw, with VCPU_REQ_RAS set. */
+/* What others ask of a PE about errors; under vm.fw, with VCPU_REQ_RAS set. Aborts are injections: one that
+ * the PE cannot take, since it went off or has no exception vectors, is given up (fw_ras_drop()). An SError
+ * waits until the PE is on. */
 struct vcpu_errors {
 	struct ras_serror serror; /* .pending: merge this into what KVM has */
-	uint32_t serror_id;
+	uint32_t serror_id;       /* of the one that won, if several were merged */
 	bool consume; /* act as if the guest had just used `error.at`: an injection of level model */
 	struct ras_error error;
 	bool ifetch; /* consume, sea: by an instruction fetch */
@@ -127,7 +129,7 @@ struct vcpu {
 	uint64_t entered_ns
 		[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
 	struct vcpu_stats stats;
-	struct log_limit unclaimed_log, smccc_log;
+	struct log_limit unclaimed_log, smccc_log, ras_log;
 
 	struct vcpu_errors errors; /* under vm.fw */
 };
@@ -354,18 +356,18 @@ int fw_sdei_trigger(struct vm *vm, uint32_t event, unsigned cpu, const char *by,
 
 /* ---- fw_ras.c: between host, vCPUs and the pure part of error handling ---- */
 
-/* After vm_create(), before the first fw_ras_reset(). 0, or -errno with `err`. Main thread. */
+/* After RAM was mapped, before the first fw_ras_reset(); errors that come in between are kept for the
+ * guest's first life. 0, or -errno with `err`. Main thread. */
 int fw_ras_open(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 void fw_ras_close(struct vm *vm);
 
-/* Machine reset: RAM loses its contents, but for a warm one, which keeps them; lost pages are replaced
- * unless the policy is heal=never. *healed says which, for fw_ras_reset(). 0, or -errno with `err`. Main
- * thread, no vCPU exists. */
-int fw_ras_clear(struct vm *vm, bool warm, bool *healed, struct err *err)
-	__attribute__((warn_unused_result));
+/* Machine reset: RAM loses its contents, but for a warm one, which keeps them; lost pages are replaced and
+ * forgotten unless the policy is heal=never. Errors that come from now on are kept for the next life. 0, or -errno with `err`. Main thread, no vCPU exists. */
+int fw_ras_clear(struct vm *vm, bool warm, struct err *err) __attribute__((warn_unused_result));
 
-/* A new life: RAM was loaded. 0, or -errno with `err`. Main thread, no vCPU runs. */
-int fw_ras_reset(struct vm *vm, bool healed, struct err *err) __attribute__((warn_unused_result));
+/* A new life: RAM was loaded. Errors that came since fw_ras_clear() or fw_ras_open() are told to it. 0, or
+ * -errno with `err`. Main thread, no vCPU runs. */
+int fw_ras_reset(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
 /* An error of the host's at a guest address: the page, and around it the 1 << lsb bytes or the host page
  * that are lost with it. Any thread. */
@@ -388,6 +390,10 @@ void fw_ras_stop(struct vm *vm, const char *why);
 /* Ask a PE for an SError, with vm.fw held; RAS_NO_PE: the first that is on. */
 void fw_ras_serror(struct fw_locked fw, struct vm *vm, unsigned pe, struct ras_serror serror,
 		   uint32_t id);
+
+/* Give up the aborts that were asked of a PE, if any, and say so; `why` is static. Owner thread, with vm.fw
+ * held. */
+void fw_ras_drop(struct fw_locked fw, struct vcpu *vcpu, const char *why);
 
 /* VCPU_REQ_RAS was set. Owner thread. */
 enum vcpu_next fw_ras(struct vcpu *vcpu);

@@ -1,15 +1,16 @@
-# The benchmark's payload that is built on guest/lib, sdei_guest.flat, into $(BUILD)/bench/guest. From
-# the top: make -f bench/guest.mk BUILD=build
+# The benchmark's payloads that are built on guest/lib, sdei_guest.flat and ras_guest.flat, into
+# $(BUILD)/bench/guest. From the top: make -f bench/guest.mk BUILD=build
 BUILD ?= build
 Q := $(if $(filter 1,$(V)),,@)
 GUEST_DIR := $(BUILD)/bench/guest
 
-.PHONY: sdei_guest
-sdei_guest: $(BUILD)/bench/guest/sdei_guest.flat
+.PHONY: payloads
+payloads: $(BUILD)/bench/guest/sdei_guest.flat $(BUILD)/bench/guest/ras_guest.flat
 
 include guest/rules.mk
 
 $(GUEST_DIR)/sdei_guest.elf: $(GUEST_DIR)/bench/sdei_guest.c.o $(GUEST_DIR)/bench/sdei_times.S.o
+$(GUEST_DIR)/ras_guest.elf: $(GUEST_DIR)/bench/ras_guest.c.o $(GUEST_DIR)/bench/ras_handler.S.o
 .SECONDARY:
 
 $(GUEST_DIR)/bench/%.c.o: bench/%.c

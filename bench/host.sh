@@ -221,6 +221,127 @@ measure_sdei_untimed() {
 	measure_steps '' steps.img ''
 }
 
+# ---- hardware errors; ras_guest.c and ras_stages.awk say what is measured ----
+
+ras_trace=/sys/kernel/tracing/instances/rasvm-bench
+ras_range=range=0x81000000-0x81400000
+ready='when=console:^bench:.ready'
+
+# The host kernel's own trace, in an instance apart from whoever else traces. rasvm writes its --trace
+# there as markers, so that there is one clock. CLOCK_MONOTONIC is not disturbed by a change of date.
+open_ras_trace() {
+	if [ ! -d /sys/kernel/tracing/instances ]; then
+		mount -t tracefs none /sys/kernel/tracing 2>/dev/null
+	fi
+	mkdir "$ras_trace" 2>/dev/null
+	if [ ! -w "$ras_trace/trace_marker" ]; then
+		echo 'bench: note the stages of errors are left out: no tracefs here, or not root'
+		return 1
+	fi
+	echo mono >"$ras_trace/trace_clock"
+	echo 8192 >"$ras_trace/buffer_size_kb"
+	echo 'sig == 7' >"$ras_trace/events/signal/signal_generate/filter"
+	for event in signal/signal_generate kvm/kvm_userspace_exit kvm/kvm_entry; do
+		echo 1 >"$ras_trace/events/$event/enable"
+	done
+}
+
+# ras_guest PARAMS TOOL [OPTION]...: into $LAB/tmp/values and $LAB/tmp/err
+ras_guest() {
+	params=$1
+	tool_words=$2
+	shift 2
+	rasvm_options="--firmware-tables dt --ras limit=10000 $*"
+	launch "$tool_words" rasvm "$tools/ras_guest.flat" 1 64 '' "$params" </dev/null \
+		>"$LAB/tmp/out" 2>"$LAB/tmp/err" ||
+		echo "bench: note the guest of errors ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
+	rasvm_options=
+	tr -d '\r' <"$LAB/tmp/out" >"$LAB/tmp/values"
+	sed -n '/bench: ready/d; /bench: sample/d; s/^bench: /bench: note the guest of errors: /p' "$LAB/tmp/values"
+}
+
+# measure_ras_stages SERIES MODE RULE EVERY COUNT: a line a stage and error into $LAB/tmp/stages
+measure_ras_stages() {
+	echo >"$ras_trace/trace"
+	ras_guest "mode=$2 errors=$5" "timeout -s KILL $BENCH_LIMIT" --trace "$ras_trace/trace_marker" \
+		--inject "$3,$ras_range,$ready,every=$4,count=$5"
+	awk -f "$tools/ras_stages.awk" -v series="$1" "$ras_trace/trace" >"$LAB/tmp/series"
+	sed -n "s/^ras_\(followed\|spoilt\) /bench: rasvm ras_$1_\1 /p" "$LAB/tmp/series"
+	grep -vE '^ras_(followed|spoilt) ' "$LAB/tmp/series" >>"$LAB/tmp/stages"
+}
+
+# Each stage's median and what one in a hundred exceeds. With few samples that is the worst of them.
+report_ras_stages() {
+	sort -k1,1 -k2,2n "$LAB/tmp/stages" | awk '
+		function out(name, p,    at) {
+			at = int(n * p / 100) + 1
+			print "bench: rasvm " name "_p" p, v[at > n ? n : at]
+		}
+		function flush() {
+			if (n) {
+				out(was, 50)
+				out(was, 99)
+			}
+			n = 0
+		}
+		$1 != was { flush(); was = $1 }
+		{ v[++n] = $2 }
+		END { flush() }' | sed 's/ ras_[a-z]*_line_/ ras_line_/'
+}
+
+# What one KVM_RUN round trip takes now, for all that is compared with it.
+measure_ras_floor() {
+	"$tools/stopwatch" -t "$BENCH_LIMIT" "$tools/bare_loop" "$tools/probe.img" >"$LAB/tmp/values"
+	for series in model ao ar; do
+		for p in 50 99; do report bare "ras_${series}_own_p$p" psci_ns; done
+	done
+}
+
+measure_ras() {
+	many=$((BENCH_SAMPLES < 500 ? BENCH_SAMPLES : 500))
+	few=$((BENCH_SAMPLES < 200 ? BENCH_SAMPLES : 200))
+	: >"$LAB/tmp/stages"
+	if [ "$BENCH_SAMPLES" != 0 ] && open_ras_trace; then
+		measure_ras_stages model ao mem-ao,level=model 30ms "$many"
+		# A frame each is lost until the host reboots: in the emulated host only.
+		if [ -z "${LAB_DIRECT:-}" ] && [ -w /sys/devices/system/memory/hard_offline_page ]; then
+			dmesg -n 1 # the host's kernel is not to wait for its console
+			measure_ras_stages ao ao mem-ao,level=real 50ms "$few"
+		fi
+		measure_ras_stages ar ar mem-ar,level=uffd 50ms "$few"
+		rmdir "$ras_trace"
+		report_ras_stages
+		measure_ras_floor
+	fi
+	for tables in dt acpi; do measure_tables "$tables"; done
+	for tables in acpi dt; do measure_tables "$tables"; done
+}
+
+# Neither console= nor anything else differs; only what the machine is described by.
+measure_tables() {
+	rasvm_options="--firmware-tables $1"
+	watch rasvm "$kernel" "$BENCH_CPUS" "$BENCH_MEM" "$initrd" quiet
+	rasvm_options=
+	report rasvm "init_$1" init_us
+}
+
+# Resident memory before, early in and after 10^4 errors, half of them corrected. 1024 pages, again and
+# again: more than the map of lost pages has room for stop the machine.
+measure_ras_growth() {
+	each="$ras_range,$ready,every=1ms,count=5000"
+	ras_guest 'mode=growth errors=10000' "$tools/stopwatch -t $BENCH_LIMIT" --stats \
+		--inject "mem-ao,level=model,$each" --inject "mem-ce,$each"
+	report rasvm ras_rss_begin own_begin_kb ras_rss_early own_early_kb ras_rss_end own_end_kb
+	sed -n 's/^hardware errors:.* reported \([0-9]*\).*/bench: rasvm ras_errors \1/p' "$LAB/tmp/err" | tail -n 1
+	awk '{ kb[$1] = $2 }
+		END {
+			if ("own_begin_kb" in kb && "own_end_kb" in kb) {
+				print "bench: rasvm ras_growth_all", kb["own_end_kb"] - kb["own_begin_kb"]
+				print "bench: rasvm ras_growth", kb["own_end_kb"] - kb["own_early_kb"]
+			}
+		}' "$LAB/tmp/values"
+}
+
 vmms=
 for name in $BENCH_VMMS; do
 	case $name in
@@ -244,9 +365,13 @@ for vmm in $vmms; do reversed="$vmm $reversed"; done
 with_boot=1
 with_rasvm=0
 with_sdei=0
+with_ras=0
 case $vmms in *rasvm*) with_rasvm=1 ;; esac
-if [ "$BENCH_ONLY" = sdei ]; then with_boot=0; fi
-if [ "$BENCH_ONLY" != boot ]; then with_sdei=$with_rasvm; fi
+case $BENCH_ONLY in
+'') with_sdei=$with_rasvm with_ras=$with_rasvm ;;
+sdei) with_boot=0 with_sdei=$with_rasvm ;;
+ras) with_boot=0 with_ras=$with_rasvm ;;
+esac
 
 if [ "$with_boot" = 1 ]; then measure_first; fi
 round=1
@@ -256,9 +381,11 @@ while [ "$round" -le "$BENCH_ROUNDS" ]; do
 	if [ $((round % 2)) = 0 ]; then order=$reversed; fi
 	if [ "$with_boot" = 1 ]; then measure_round; fi
 	if [ "$with_sdei" = 1 ]; then measure_sdei; fi
+	if [ "$with_ras" = 1 ]; then measure_ras; fi
 	round=$((round + 1))
 done
 echo 'bench: memory, system calls, registers and instructions, untimed'
 if [ "$with_boot" = 1 ]; then measure_untimed; fi
 if [ "$with_sdei" = 1 ]; then measure_sdei_untimed; fi
+if [ "$with_ras" = 1 ]; then measure_ras_growth; fi
 echo 'lab: end 0 0 0 0'

@@ -6,8 +6,9 @@
 #   BENCH_ROUNDS=3     times that everything timed is measured, the VMMs in turn
 #   BENCH_CPUS=1 BENCH_MEM=256   the guest: vCPUs, MiB
 #   BENCH_VMMS="rasvm qemu lkvm"   a selection of them
-#   BENCH_ONLY=sdei    nothing but SDEI's part; boot: all but that
-#   BENCH_SAMPLES=1000 SDEI events and interrupts of each kind between CPUs, at most 1000; 0: none
+#   BENCH_ONLY=sdei    nothing but SDEI's part; ras: that of hardware errors; boot: all but these
+#   BENCH_SAMPLES=1000 SDEI events and interrupts of each kind between CPUs, and errors, at most 1000;
+#                      0: none
 #   BENCH_LIMIT=120    seconds that one guest may take
 #   BENCH_PROFILE=1    also list rasvm's system calls up to the first KVM_RUN, with times
 #   PEER_LKVM=path     kvmtool's lkvm for arm64
@@ -66,13 +67,14 @@ add_lkvm() {
 make_overlay() {
 	overlay=$(mktemp -d "${TMPDIR:-/tmp}/rasvm-bench.XXXXXX")
 	peer=1
-	if [ "$BENCH_ONLY" = sdei ]; then peer=0; fi
+	case $BENCH_ONLY in sdei | ras) peer=0 ;; esac
 	LAB_PEER=$peer LAB_NAME=bench sh "$LAB_SRC/overlay.sh" "$overlay"
 	mkdir -p "$overlay/lab/bench"
 	for file in stopwatch syscount stepcount bare_loop probe.img start.img stay.img floor.img steps.img \
-		sdei_guest.flat guest.cpio; do
+		sdei_guest.flat ras_guest.flat guest.cpio; do
 		cp "$out/$file" "$overlay/lab/bench/"
 	done
+	cp "$BENCH_SRC/ras_stages.awk" "$overlay/lab/bench/"
 	add_lkvm
 	cp "$BENCH_SRC/host.sh" "$overlay/lab/run.sh"
 	cat >"$overlay/lab/bench/env" <<-END
@@ -97,9 +99,9 @@ revision() {
 	exit 1
 }
 case $BENCH_ONLY in
-'' | boot | sdei) ;;
+'' | boot | sdei | ras) ;;
 *)
-	note "BENCH_ONLY=$BENCH_ONLY: it is boot, sdei or empty"
+	note "BENCH_ONLY=$BENCH_ONLY: it is boot, sdei, ras or empty"
 	exit 1
 	;;
 esac
@@ -116,7 +118,7 @@ if is_direct; then
 	sh "$LAB_SRC/direct.sh" bench "$overlay" || status=$?
 else
 	host="emulated -cpu ${LAB_CPU:-max,pauth-impdef=on}"
-	sh "$LAB_SRC/boot.sh" bench "$overlay" $((300 + BENCH_ROUNDS * 300)) || status=$?
+	sh "$LAB_SRC/boot.sh" bench "$overlay" $((300 + BENCH_ROUNDS * 420)) || status=$?
 fi
 [ "$status" = 0 ] || note "the host ended with status $status; what it measured follows"
 

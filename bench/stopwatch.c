@@ -11,6 +11,8 @@
  *   guest_kb    resident part of guest RAM
  *   own_kb      the difference: the VMM's own
  *   writes      system calls that write
+ * and whenever the guest says "bench: sample NAME":
+ *   own_NAME_kb resident memory less the resident part of guest RAM
  * The exit status is the VMM's, or 1 if it was killed at the time limit.
  *
  * The guest's physical counter is the host's virtual one: KVM offsets only the guest's virtual
@@ -153,6 +155,15 @@ static void sample_process(struct watch *w)
 	fflush(stdout);
 }
 
+/* The kernel's own counter of a process (VmRSS) is off by up to a batch for each CPU. */
+static void sample_now(const struct watch *w, const char *name)
+{
+	uint64_t all = proc_value(w->pid, "smaps_rollup", "Rss:");
+
+	printf("own_%s_kb %" PRId64 "\n", name, (int64_t)(all - guest_ram_kb(w->pid)));
+	fflush(stdout);
+}
+
 /* ---- what the guest says ---- */
 
 static void take_first(struct watch *w, uint64_t guest_counter)
@@ -173,6 +184,7 @@ static void take_psci(struct watch *w, uint64_t ticks, uint64_t calls)
 
 static void take_line(struct watch *w, const char *line)
 {
+	char name[32];
 	uint64_t a, b;
 
 	if (sscanf(line, "first %" SCNx64, &a) == 1)
@@ -181,6 +193,8 @@ static void take_line(struct watch *w, const char *line)
 		take_psci(w, a, b);
 	else if (strncmp(line, "stay", 4) == 0 || strstr(line, "bench: stay"))
 		sample_process(w);
+	else if (sscanf(line, "bench: sample %31[a-z]", name) == 1)
+		sample_now(w, name);
 	else if (strstr(line, "bench: init"))
 		say_us("init_us", (double)(now_ns() - w->start->ns));
 }

@@ -2,9 +2,9 @@
 # revision machine host cpus mem.
 #
 # A row of the plan: measure, text, unit, divisor of the values, then the targets, any of them
-# empty: at most FACTOR times the value of VMM ("qemu*0.10"), at most an absolute number, or at most
-# the row above ("MEASURE"); "/MEASURE" is no target, it only says how many times that row. Two targets
-# are two columns of verdicts in one.
+# empty: at most FACTOR times the value of VMM ("qemu*0.10") or of another row ("MEASURE*1.05"), at most
+# an absolute number, or at most the row above ("MEASURE"); "/MEASURE" is no target, it only says how
+# many times that row. Two targets are two columns of verdicts in one.
 
 function add(measure, text, unit, divisor, targets) {
 	order[++nrows] = measure
@@ -21,6 +21,40 @@ function add_between(where, text,    p) {
 		add("signal_" where "_p" p, "SDEI SIGNAL to " text ", p" p, "us", 1000,
 		    "/sgi_" where "_p" p)
 	}
+}
+
+# A stage of an error's way to the guest.
+function add_stage(stage, text, target,    p) {
+	for (p = 50; p <= 99; p += 49)
+		add("ras_" stage "_p" p, text ", p" p, "us", 1000, target)
+}
+
+function add_ras() {
+	add("ras_model_followed", "injected errors that were followed", "", 1, "")
+	add("ras_model_spoilt", "... left out: the next came too soon", "", 1, "")
+	add_stage("model_policy", "injected error: policy, record", "")
+	add_stage("model_kick", "... kick", "")
+	add_stage("model_inject", "... injection", "")
+	add_stage("model_own", "... all but the kick", "bare*25")
+	add("ras_ao_followed", "host's AO that were followed", "", 1, "")
+	add("ras_ao_spoilt", "... left out", "", 1, "")
+	add_stage("ao_signal", "host's AO: signal", "")
+	add_stage("ao_policy", "... policy, record", "")
+	add_stage("ao_kick", "... kick", "")
+	add_stage("ao_inject", "... injection", "")
+	add_stage("ao_own", "... all but the kick", "bare*25")
+	add("ras_ar_followed", "host's AR that were followed", "", 1, "")
+	add_stage("ar_signal", "host's AR: signal, context read", "")
+	add_stage("ar_policy", "... policy", "")
+	add_stage("ar_inject", "... injection", "")
+	add_stage("ar_own", "... all", "bare*25")
+	add_stage("line", "one --trace line among these", "")
+	add("ras_errors", "errors, one after the other", "", 1, "")
+	add("ras_rss_begin", "memory less guest RAM before them", "KiB", 1, "")
+	add("ras_growth_all", "... growth to the last", "KiB", 1, "")
+	add("ras_growth", "... growth from a tenth to the last", "KiB", 1, "0")
+	add("init_dt", "exec to guest init, device tree", "s", 1000000, "")
+	add("init_acpi", "exec to guest init, ACPI", "s", 1000000, "init_dt*1.05")
 }
 
 function add_steps(kind, text) {
@@ -53,6 +87,7 @@ BEGIN {
 	add("sdei_writes", "... registers written", "", 1, "25")
 	add_between("spin", "a spinning CPU")
 	add_between("wfi", "a CPU in WFI")
+	add_ras()
 	add("steps_signal", "instructions, SIGNAL to self", "", 1, "")
 	add("steps_complete", "instructions, COMPLETE", "", 1, "")
 	add_steps("psci", "PSCI_VERSION")
@@ -130,7 +165,10 @@ function judge_one(measure, target,    mine, part, other) {
 		return verdict("<= that of the row above:", mine <= median("rasvm", target) * 1.02)
 	if (split(target, part, "*") == 1)
 		return verdict("<= " target ":", mine <= target * row_div[measure])
-	other = median(part[1], measure)
+	if (part[1] in row_text)
+		other = median("rasvm", part[1])
+	else
+		other = median(part[1], measure)
 	if (other == "")
 		return ""
 	return verdict(sprintf("<= %s x %s (%s):", part[2], part[1], ratio(mine, other)),

@@ -33,6 +33,6 @@ payload steps -DCALLS=100 -DBATCHES=1
 payload start -DCALLS=1 -DBATCHES=1
 payload stay -DCALLS=1 -DBATCHES=1 -DSTAY_S=3
 make --no-print-directory -C "$root" -f bench/guest.mk BUILD="$(dirname "$out")"
-cp "$out/guest/sdei_guest.flat" "$out/"
+cp "$out/guest/sdei_guest.flat" "$out/guest/ras_guest.flat" "$out/"
 cp "$out/guest_init" "$out/root/init"
 (cd "$out/root" && echo init | cpio --quiet -o -H newc -R 0:0) >"$out/guest.cpio"

@@ -201,10 +201,11 @@ static const struct opt run_rows[] = {
 	{ .kind = OPT_GROUP, .help = "Hardware errors" },
 	{ .name = "ras", .kind = OPT_CUSTOM,
 	  .arg = "KEY=VALUE[,KEY=VALUE...]", .parse = value_parse_ras, .print = value_print_ras,
-	  .help = "How the guest hears of hardware errors: "
-		  "ao=auto|none|sdei|serror|ged|polled|stop, ar=auto|sea|serror|stop, "
-		  "ce=auto|none|sdei|ged|polled, heal=never|reset|after-kill, limit=RATE, "
-		  "serror=ISS|none|auto, ack=TIME, fallback=TIME.",
+	  .help = "How the guest hears of memory errors: of those nobody has used, "
+		  "ao=auto|none|sdei|serror|ged|polled|stop, of those a CPU uses, "
+		  "ar=auto|sea|serror|stop, of corrected ones, ce=auto|none|sdei|ged|polled; "
+		  "heal=never|reset|after-kill, limit=RATE, serror=ISS|none|auto, ack=TIME, "
+		  "fallback=TIME.",
 	  .more = "Given again, it changes the keys that it names. docs/ras.md explains them." },
 	{ .name = "inject", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
 	  .arg = "KIND[,KEY=VALUE...]",
@@ -254,9 +255,12 @@ static const struct opt run_rows[] = {
 
 	{ .kind = OPT_GROUP, .help = "Debugging" },
 	{ .name = "trace", .kind = OPT_STRING, .flags = OPT_PATH, .offset = CONFIG(trace_path),
-	  .arg = "FILE", .help = "Write each firmware call to a file, as JSON lines." },
+	  .arg = "FILE",
+	  .help = "Write each firmware call, and what becomes of SDEI events and hardware errors, "
+		  "to a file, as JSON lines." },
 	{ .name = "stats", .kind = OPT_FLAG, .offset = CONFIG(stats),
-	  .help = "Print counts of each CPU's exits and firmware calls at the end." },
+	  .help = "Print counts of each CPU's exits and firmware calls, and of hardware errors, at "
+		  "the end." },
 	{ .name = "dump-dtb", .kind = OPT_STRING, .flags = OPT_PATH,
 	  .offset = CONFIG(dump_dtb_path), .arg = "FILE",
 	  .help = "Write the guest's device tree to a file." },

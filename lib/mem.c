@@ -281,7 +281,11 @@ static int drop_file(const struct mem *m, uint64_t offset, uint64_t bytes, struc
 	 * something else is mapped. */
 	if (mmap(m->hva + offset, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd,
 		 (off_t)offset) == MAP_FAILED)
-		return err_set(err, -errno, "cannot map guest memory again: %s", strerror(errno));
+		return err_set(
+			err, -errno, "cannot map guest memory again: %s%s", strerror(errno),
+			m->backing == MEM_HUGETLBFS
+				? "; the host needs a spare huge page (sysctl vm.nr_hugepages)"
+				: "");
 	want_huge_pages(m, offset, bytes);
 	return 0;
 }

@@ -76,7 +76,7 @@ static uint32_t count_repeats(struct ras *ras, const struct ras_error *error, un
 	return p->repeats;
 }
 
-/* A guest that makes no progress: an SError, which a kernel takes for fatal, and after that the end. */
+/* A kernel that makes no progress: an SError, which it takes for fatal, and after that the end. */
 static void escalate(const struct ras *ras, uint32_t repeats, struct ras_decision *decision)
 {
 	if (repeats <= RAS_AR_REPEATS || decision->way == RAS_WAY_STOP)
@@ -159,7 +159,8 @@ static const char *stop_sentence(const struct ras *ras, uint32_t repeats,
 static struct ras_verdict judge(struct fw_locked fw, struct ras *ras, const struct ras_error *error,
 				unsigned pe, uint64_t pc, const struct ras_caps *caps)
 {
-	uint32_t repeats = count_repeats(ras, error, pe, pc);
+	/* A process that uses its page again is for its kernel to deal with, and keeps nobody from that. */
+	uint32_t repeats = caps->el0 ? 0 : count_repeats(ras, error, pe, pc);
 	struct ras_decision decision = ras_decide(&ras->config.policy, error, caps);
 
 	escalate(ras, repeats, &decision);

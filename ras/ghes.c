@@ -150,11 +150,16 @@ static int read_at(struct ghes *ghes, unsigned offset, void *data, size_t n)
 	return rc ? rc : -EHWPOISON;
 }
 
-void ghes_repair(struct ghes *ghes, gpa_t page)
+/* A page that can be read was not lost: an injection can say so of any page. */
+int ghes_repair(struct ghes *ghes, gpa_t page)
 {
-	/* If that fails, the next use of the page finds it bad and tries again. */
-	if (ghes_owns(ghes, page))
-		(void)renew(ghes, (unsigned)(page.v - ghes->region.v));
+	uint64_t word;
+	int rc;
+
+	if (!ghes_owns(ghes, page))
+		return 0;
+	rc = read_at(ghes, (unsigned)(page.v - ghes->region.v), &word, sizeof(word));
+	return rc == -EHWPOISON ? 0 : rc;
 }
 
 /* ---- reset ---- */

@@ -65,10 +65,9 @@ int ghes_put(struct ghes *ghes, enum ghes_id id, const void *record, size_t n, u
  * from the block. */
 bool ghes_retract(struct ghes *ghes, enum ghes_id id);
 
-/* Repair a page of the region that was reported bad: a fresh page, and cells are written again. Records in
- * it count as acknowledged at the next ghes_look(). The log page gets its header back at the next
- * logpage_tail() or logpage_put(). */
-void ghes_repair(struct ghes *ghes, gpa_t page);
+/* Repair a page of the region that was reported bad: one that really is gets a fresh frame, and what the
+ * guest only reads is written again. 0, also for pages elsewhere; or -errno: it stays bad. */
+int ghes_repair(struct ghes *ghes, gpa_t page) __attribute__((warn_unused_result));
 
 /* True if the page lies in the region. */
 bool ghes_owns(const struct ghes *ghes, gpa_t page);

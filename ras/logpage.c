@@ -80,7 +80,7 @@ static int read_tail(const struct logpage *log, struct ghes *ghes, uint64_t *tai
 		return 0;
 	}
 	if (rc == -EHWPOISON)
-		ghes_repair(ghes, page_of(ghes));
+		rc = ghes_repair(ghes, page_of(ghes));
 	else if (rc)
 		return rc;
 	*tail = log->head;

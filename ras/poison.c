@@ -314,12 +314,12 @@ static bool is_good(const struct poison_map *map, unsigned i)
 	return map->state[i] == POISON_HEALED || map->class[i] == RAS_CE;
 }
 
-void poison_reset(struct poison_map *map, bool healed)
+void poison_reset(struct poison_map *map)
 {
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < map->n; i++) {
-		if (healed || is_good(map, i))
+		if (is_good(map, i))
 			continue;
 		move_entries(map, kept, i, 1);
 		map->state[kept] = POISON_SEEN;

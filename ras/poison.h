@@ -83,9 +83,9 @@ int poison_first_queued(const struct poison_map *map, enum ras_class class);
  * shorter of what remains of it is forgotten too. */
 void poison_forget(struct poison_map *map, gpa_t at, uint32_t pages);
 
-/* Machine reset: with `healed` every page has been replaced, so all entries go; else those of bad pages
- * stay and are SEEN, while HEALED ones and corrected errors go. */
-void poison_reset(struct poison_map *map, bool healed);
+/* A life of the guest is over: what it was told counts no more. Entries of bad pages stay and are SEEN;
+ * HEALED ones and corrected errors go. */
+void poison_reset(struct poison_map *map);
 
 /* A line an entry, for the operator. */
 void poison_print(const struct poison_map *map, FILE *out);

@@ -45,15 +45,28 @@ static int memory_write(void *world, gpa_t at, const void *data, size_t n)
 	return memory->write(memory->world, at, data, n);
 }
 
-/* The host's pages may be larger, so anything may be gone with this one. */
+/* Does the page of the host around `page` hold any of the n bytes at `offset` of the region? */
+static bool shares_page(const struct ras *ras, gpa_t page, uint64_t offset, uint64_t n)
+{
+	uint64_t wanted = ras->config.host_page_bytes;
+	uint64_t bytes = wanted > RAS_PAGE_BYTES ? wanted : RAS_PAGE_BYTES;
+	uint64_t from = align_down(page.v, bytes), at = ras->ghes.region.v + offset;
+
+	return at < from + bytes && from < at + n;
+}
+
+/* What was sent and lies elsewhere is still there: it must not be sent twice. Acknowledgements that are gone
+ * count as given: a block that is still there and has no record was read. */
 static int memory_renew(void *world, gpa_t page)
 {
 	struct ras *ras = world;
 	const struct ghes_memory *memory = &ras->config.memory;
 
 	for (unsigned i = 0; i < GHES_NR; i++)
-		ras->sent[i].lost = true;
-	ras->told_log.lost = true;
+		if (shares_page(ras, page, RAS_BLOCK(i), CPER_BLOCK_BYTES))
+			ras->sent[i].lost = true;
+	if (shares_page(ras, page, RAS_LOG_PAGE, RAS_PAGE_BYTES))
+		ras->told_log.lost = true;
 	return memory->renew(memory->world, page);
 }
 
@@ -100,6 +113,7 @@ static int reset_region(struct ras *ras, gpa_t region, struct err *err)
 	ras->ghes.region = region;
 	if (!region.v)
 		return 0;
+	ras_repair_region(ras);
 	ret = ghes_reset(&ras->ghes);
 	if (!ret)
 		ret = logpage_reset(&ras->log, &ras->ghes);
@@ -111,23 +125,31 @@ static int reset_region(struct ras *ras, gpa_t region, struct err *err)
 	return 0;
 }
 
-int ras_reset(struct fw_locked fw, struct ras *ras, gpa_t region, bool healed, uint64_t now_ns,
-	      struct err *err)
+void ras_pause(struct fw_locked fw, struct ras *ras)
+{
+	ras->running = false;
+	ras->ghes.region = gpa(0);
+	poison_reset(ras->map);
+	ras_set_alarm(fw, ras);
+}
+
+int ras_reset(struct fw_locked fw, struct ras *ras, gpa_t region, uint64_t now_ns, struct err *err)
 {
 	int ret = reset_region(ras, region, err);
 
 	if (ret)
 		return ret;
-	poison_reset(ras->map, healed);
 	memset(ras->record, 0, sizeof(ras->record));
 	memset(ras->sent, 0, sizeof(ras->sent));
 	memset(&ras->told_log, 0, sizeof(ras->told_log));
 	memset(ras->pe, 0, ras->config.npe * sizeof(*ras->pe));
 	for (unsigned i = 0; i < RAS_STREAMS; i++)
 		ras->decided[i] = RAS_NR_WAYS;
+	ras->running = true;
 	ras->alive = false;
 	ras->stopped = false;
 	ras_clock(ras, now_ns);
+	ras_changed(ras);
 	ras->start_ns = ras->now_ns;
 	limit_init(&ras->limit, ras->config.policy.limit_per_s, ras->now_ns);
 	ras_set_alarm(fw, ras);
@@ -261,7 +283,7 @@ void ras_changed(struct ras *ras)
 bool ras_waits(struct fw_locked fw, const struct ras *ras)
 {
 	(void)fw;
-	if (ras->stopped)
+	if (ras->stopped || !ras->running)
 		return false;
 	for (unsigned i = 0; i < GHES_NR; i++)
 		if (ras_busy(ras, (enum ghes_id)i))
@@ -302,6 +324,8 @@ void ras_tick(struct fw_locked fw, struct ras *ras, uint64_t now_ns)
 	struct ras_caps caps = { 0 };
 
 	ras_clock(ras, now_ns);
+	if (!ras->running)
+		return;
 	/* That the guest listens counts, whether or not there is something to tell it now. */
 	if (!ras->alive)
 		ras_fill_caps(fw, ras, false, &caps);

@@ -93,6 +93,7 @@ struct ras_config {
 	bool sdei_offered;
 	bool serror_esr; /* see ras_caps */
 	struct ghes_memory memory;
+	uint64_t host_page_bytes; /* memory.renew replaces as much, aligned; 0: RAS_PAGE_BYTES */
 	const struct ras_ops *ops;
 	void *world;
 };
@@ -121,7 +122,7 @@ struct ras_sent {
 	bool rung;    /* the guest was told to look */
 	bool stuck;   /* its SDEI event cannot be entered, since stuck_ns */
 	bool retold;  /* SEA: its pages go the way of AO, as nobody reads it */
-	bool lost; /* the block's page may have been replaced: write it again unless it is there */
+	bool lost;    /* the block was replaced: write it again unless it is there */
 	uint64_t rung_ns, stuck_ns;
 	enum ras_way way;
 	enum ras_class class;
@@ -145,7 +146,7 @@ struct ras_log {
 	uint64_t acked; /* how far the guest has read, of logpage.head */
 	bool rung[2];   /* per event, critical second: the guest was told to look */
 	uint64_t rung_ns[2];
-	bool lost; /* the page may have been replaced */
+	bool lost; /* the page was replaced */
 };
 
 /* Pages of one CPER severity (recoverable, fatal, corrected) are told in order. */
@@ -168,6 +169,7 @@ struct ras {
 	struct ras_log told_log;
 	enum ras_way decided[RAS_STREAMS]; /* the way last noted for a stream */
 	struct ras_pe *pe;                 /* npe of them, owned */
+	bool running;                      /* between ras_reset() and ras_pause() */
 	bool alive;                        /* ras_caps.ghes_alive */
 	bool stopped;
 	uint32_t next_id;
@@ -178,21 +180,27 @@ struct ras {
 	uint64_t counts[RAS_NR_NOTES]; /* --stats */
 };
 
-/* Allocates; ras_reset() has to follow before any other call. 0, or -ENOMEM or -EINVAL (npe, ops) with
- * `err`. `ras` may be uninitialised and must stay where it is; on failure there is nothing to destroy. */
+/* Allocates; the guest does not run yet, see ras_pause(). 0, or -ENOMEM or -EINVAL (npe, ops) with `err`.
+ * `ras` may be uninitialised and must stay where it is; on failure there is nothing to destroy. */
 int ras_init(struct ras *ras, const struct ras_config *config, struct err *err)
 	__attribute__((warn_unused_result));
 void ras_destroy(struct ras *ras);
 
-/* A new life of the guest: RAM was loaded, the region is at `region` (v 0: none). `healed`: every lost page
- * was replaced. 0 or -errno with `err`: the region cannot be written. */
-int ras_reset(struct fw_locked fw, struct ras *ras, gpa_t region, bool healed, uint64_t now_ns,
-	      struct err *err) __attribute__((warn_unused_result));
+/* A life of the guest is over. Until ras_reset() errors of ras_report() are only entered into the map, since
+ * there is nobody to tell and the region may be anything's. What the map holds now is SEEN, and its owner
+ * is to poison_forget() what it replaces of that; errors that come from now on are told to the next life. */
+void ras_pause(struct fw_locked fw, struct ras *ras);
+
+/* A new life of the guest, after ras_init() or ras_pause(): RAM was loaded, the region is at `region` (v 0:
+ * none). 0 or -errno with `err`: the region cannot be written. */
+int ras_reset(struct fw_locked fw, struct ras *ras, gpa_t region, uint64_t now_ns, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* An id for an injection, and its first note. `kind` and `from` are static. */
 uint32_t ras_injected(struct fw_locked fw, struct ras *ras, const char *kind, const char *from);
 
-/* An error nobody has consumed: AO or CE. In guest RAM; what lies outside is the caller's. */
+/* An error nobody has consumed: AO or CE. In guest RAM; what lies outside is the caller's. Between two lives
+ * of the guest too. */
 void ras_report(struct fw_locked fw, struct ras *ras, const struct ras_error *error);
 
 /* A finished record of an injection, for one source. 0; -ENOSPC: too many wait; -ENODEV: no GHES. */

@@ -45,6 +45,9 @@ struct ras_error ras_normalise(struct ras *ras, const struct ras_error *error);
  * was in them. True: the bad page was one of them, so that nobody has to be told. */
 bool ras_repair_own(struct ras *ras, const struct ras_error *error);
 
+/* The region is new, and pages of it may be in the map: ras_repair_own() of each. */
+void ras_repair_region(struct ras *ras);
+
 /* Enter the error's other pages into the map: as AO to be told, or only remembered if they are too many. How
  * many entries are new, or -ENOSPC. */
 int ras_add_rest(struct ras *ras, const struct ras_error *error)

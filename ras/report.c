@@ -50,14 +50,20 @@ static void note_healed(struct ras *ras, const struct ras_error *error, uint64_t
 	ras_tell(ras, &note);
 }
 
-static void repair(struct ras *ras, const struct ras_error *error, uint64_t from, uint64_t to)
+/* 0, or -errno of the first page that stays bad. */
+static int repair(struct ras *ras, const struct ras_error *error, uint64_t from, uint64_t to)
 {
 	uint64_t used = ras->ghes.region.v + RAS_USED_BYTES;
 
+	for (uint64_t page = from; page < to && page < used; page += RAS_PAGE_BYTES) {
+		int ret = ghes_repair(&ras->ghes, gpa(page));
+
+		if (ret)
+			return ret;
+	}
 	poison_forget(ras->map, gpa(from), pages_in(from, to));
-	for (uint64_t page = from; page < to && page < used; page += RAS_PAGE_BYTES)
-		ghes_repair(&ras->ghes, gpa(page));
 	note_healed(ras, error, from, to);
+	return 0;
 }
 
 bool ras_repair_own(struct ras *ras, const struct ras_error *error)
@@ -73,8 +79,22 @@ bool ras_repair_own(struct ras *ras, const struct ras_error *error)
 		to = region + RAS_REGION_BYTES;
 	if (from >= to)
 		return false;
-	repair(ras, error, from, to);
-	return ghes_owns(&ras->ghes, error->at);
+	return !repair(ras, error, from, to) && ghes_owns(&ras->ghes, error->at);
+}
+
+void ras_repair_region(struct ras *ras)
+{
+	for (uint64_t offset = 0; offset < RAS_REGION_BYTES; offset += RAS_PAGE_BYTES) {
+		gpa_t page = gpa(ras->ghes.region.v + offset);
+		int i = poison_find(ras->map, page);
+		struct ras_error error = { .at = page, .base = page, .bytes = RAS_PAGE_BYTES };
+
+		if (i < 0)
+			continue;
+		error.class = ras->map->class[i] == RAS_CE ? RAS_CE : RAS_AO;
+		error.id = ras->map->id[i];
+		(void)ras_repair_own(ras, &error);
+	}
 }
 
 /* ---- into the map ---- */
@@ -201,6 +221,16 @@ static void note_decided(struct fw_locked fw, struct ras *ras, const struct ras_
 	ras_tell(ras, &note);
 }
 
+/* The operator hears of it at once. */
+static void note_later(struct ras *ras, const struct ras_error *error)
+{
+	struct ras_note note = ras_note_error(RAS_NOTE_DECIDED, error);
+
+	note.way = RAS_WAY_NONE;
+	note.text = "no guest runs, so the next one is told";
+	ras_tell(ras, &note);
+}
+
 static void note_queued(struct ras *ras, const struct ras_error *error, const char *waits)
 {
 	enum cper_severity stream = ras_severity(error->class, error->fatal);
@@ -227,6 +257,11 @@ void ras_report(struct fw_locked fw, struct ras *ras, const struct ras_error *er
 	ras_tell(ras, &note);
 	if (ras->stopped)
 		return;
+	if (!ras->running) {
+		if (enter(ras, &e))
+			note_later(ras, &e);
+		return;
+	}
 	if (ras_repair_own(ras, &e)) {
 		if (ras_add_rest(ras, &e) < 0)
 			ras_stop_full(ras, e.id);

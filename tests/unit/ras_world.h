@@ -58,6 +58,7 @@ struct world {
 	uint8_t region[RAS_REGION_BYTES];
 	bool bad[REGION_PAGES];
 	int write_error; /* what writing the region says; 0: it works */
+	int renew_result;
 	uint32_t reads;
 	bool tail_jumps; /* another CPU of the guest moves the log page's tail to and fro */
 	struct guest guest;
@@ -118,11 +119,15 @@ static inline int world_write(void *world, gpa_t at, const void *data, size_t n)
 static inline int world_renew(void *world, gpa_t page)
 {
 	struct world *w = world;
-	uint64_t index = (page.v - REGION) / PAGE;
+	uint64_t index = (page.v - REGION) / PAGE, n;
 
 	assert_true(page.v >= REGION && index < REGION_PAGES && page.v % PAGE == 0);
-	w->bad[index] = false;
-	memset(w->region + index * PAGE, 0, PAGE);
+	if (w->renew_result)
+		return w->renew_result;
+	n = w->ras.config.host_page_bytes ? w->ras.config.host_page_bytes / PAGE : 1;
+	index -= index % n;
+	memset(&w->bad[index], 0, n);
+	memset(w->region + index * PAGE, 0, n * PAGE);
 	w->renewals++;
 	return 0;
 }
@@ -243,16 +248,31 @@ static inline struct ras_config world_config(struct world *w)
 	};
 }
 
-static inline void world_reset(struct world *w, bool healed)
+/* RAM is cleared: all pages that are known by now are replaced. */
+static inline void world_clear(struct world *w)
+{
+	while (w->ras.map->n)
+		poison_forget(w->ras.map, gpa(w->ras.map->gpa[0]), w->ras.map->pages[0]);
+}
+
+static inline void world_start(struct world *w)
 {
 	struct err err;
 
 	memset(&w->guest, 0, sizeof(w->guest));
-	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(REGION), healed, w->now_ns, &err), 0);
+	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(REGION), w->now_ns, &err), 0);
 }
 
-/* Start over as another machine. */
-static inline void world_open(struct world *w, const struct ras_config *config)
+static inline void world_reset(struct world *w, bool healed)
+{
+	ras_pause(w->fw, &w->ras);
+	if (healed)
+		world_clear(w);
+	world_start(w);
+}
+
+/* Start over as another machine, of which no guest runs yet. */
+static inline void world_build(struct world *w, const struct ras_config *config)
 {
 	struct err err;
 
@@ -264,7 +284,12 @@ static inline void world_open(struct world *w, const struct ras_config *config)
 	pthread_mutex_init(&w->lock.mutex, NULL);
 	w->fw = (struct fw_locked){ &w->lock };
 	assert_int_equal(ras_init(&w->ras, config, &err), 0);
-	world_reset(w, false);
+}
+
+static inline void world_open(struct world *w, const struct ras_config *config)
+{
+	world_build(w, config);
+	world_start(w);
 }
 
 static inline int world_setup(void **state)

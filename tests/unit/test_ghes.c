@@ -334,7 +334,7 @@ static void without_a_region_nothing_is_written(void **state)
 	put(t, SOURCE, true, -ENODEV);
 	check_state(t, SOURCE, GHES_IDLE);
 	assert_false(ghes_retract(&t->ghes, SOURCE));
-	ghes_repair(&t->ghes, gpa(0));
+	assert_int_equal(ghes_repair(&t->ghes, gpa(0)), 0);
 	assert_int_equal(t->fake.accesses, 0);
 }
 
@@ -596,7 +596,7 @@ static void reset_writes_the_trigger_table_of_einj(void **state)
 	check_trigger(t);
 	t->fake.bad[1] = true;
 	memset(t->fake.ram + 0x1000, 0, 4096);
-	ghes_repair(&t->ghes, gpa(REGION + 0x1000));
+	assert_int_equal(ghes_repair(&t->ghes, gpa(REGION + 0x1000)), 0);
 	assert_false(t->fake.bad[1]);
 	check_trigger(t);
 }
@@ -628,7 +628,8 @@ static void repair_makes_a_reported_page_good(void **state)
 		put(t, SOURCE, true, 0);
 		t->fake.bad[pages[i]] = true;
 		/* Any address in the page will do. */
-		ghes_repair(&t->ghes, gpa(REGION + pages[i] * UINT64_C(4096) + 0x123));
+		assert_int_equal(
+			ghes_repair(&t->ghes, gpa(REGION + pages[i] * UINT64_C(4096) + 0x123)), 0);
 		assert_false(t->fake.bad[pages[i]]);
 		check_cells(t);
 		check_state(t, SOURCE, pages[i] == 5 ? GHES_IDLE : GHES_UNREAD);
@@ -639,8 +640,8 @@ static void repair_of_a_page_elsewhere_does_nothing(void **state)
 {
 	struct test *t = *state;
 
-	ghes_repair(&t->ghes, gpa(REGION - 4096));
-	ghes_repair(&t->ghes, gpa(REGION + KIB(128)));
+	assert_int_equal(ghes_repair(&t->ghes, gpa(REGION - 4096)), 0);
+	assert_int_equal(ghes_repair(&t->ghes, gpa(REGION + KIB(128))), 0);
 	assert_int_equal(t->fake.accesses, 0);
 }
 
@@ -654,7 +655,7 @@ static void a_page_that_cannot_be_renewed_is_an_error(void **state)
 	assert_int_equal(t->ghes.source[SOURCE].busy, 0);
 	check_state(t, SOURCE, GHES_IDLE);
 	assert_int_equal(t->ghes.source[SOURCE].written, 0);
-	ghes_repair(&t->ghes, gpa(REGION + 0x5000));
+	assert_true(ghes_repair(&t->ghes, gpa(REGION + 0x5000)) < 0);
 	assert_int_equal(ghes_reset(&t->ghes), -ENOMEM);
 	t->fake.renew_rc = 0;
 	put(t, SOURCE, false, 0);

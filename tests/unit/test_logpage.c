@@ -255,7 +255,7 @@ static void a_page_that_was_repaired_gets_its_header_back(void **state)
 
 	put(t, 0, 0);
 	t->fake.bad[3] = true;
-	ghes_repair(&t->ghes, gpa(REGION + LOG));
+	assert_int_equal(ghes_repair(&t->ghes, gpa(REGION + LOG)), 0);
 	put(t, 1, 0);
 	check_header(t, 2, 1);
 }

@@ -512,7 +512,7 @@ static void forgetting_works_in_a_full_map(void **state)
 
 /* ---- reset, printing, fields ---- */
 
-static void reset_forgets_all_that_was_healed_and_keeps_the_rest(void **state)
+static void reset_forgets_what_is_good_and_what_was_told_of_the_rest(void **state)
 {
 	struct poison_map *map = *state;
 
@@ -520,15 +520,12 @@ static void reset_forgets_all_that_was_healed_and_keeps_the_rest(void **state)
 		must_add(map, UINT64_C(2) * to, 1, to, RAS_AO, to, 1);
 	must_add(map, 20, 1, POISON_QUEUED, RAS_CE, 20, 1);
 	map->source[2] = GHES_GED;
-	poison_reset(map, false);
+	poison_reset(map);
 	check_map(map, "2+1 seen 1, 4+1 seen 2, 6+1 seen 3, 8+1 seen 4, 10+1 seen 5");
 	check_rest_is_zero(map);
 	for (unsigned i = 0; i < map->n; i++)
 		assert_int_equal(map->source[i], POISON_NO_SOURCE);
 	assert_int_equal(poison_first_queued(map, RAS_AO), -1);
-	poison_reset(map, true);
-	assert_int_equal(map->n, 0);
-	check_rest_is_zero(map);
 }
 
 static void the_operator_sees_a_line_an_entry(void **state)
@@ -736,13 +733,11 @@ static void random_forget(struct model *m, struct poison_map *map)
 
 static void random_reset(struct model *m, struct poison_map *map)
 {
-	bool healed = draw(2);
-
-	poison_reset(map, healed);
+	poison_reset(map);
 	for (unsigned i = 0; i < MODEL_PAGES; i++) {
 		struct model_page *p = &m->page[i];
 
-		if (healed || p->state == POISON_HEALED || (p->state && p->class == RAS_CE))
+		if (p->state == POISON_HEALED || (p->state && p->class == RAS_CE))
 			*p = (struct model_page){ 0 };
 		else if (p->state)
 			p->state = POISON_SEEN;
@@ -799,7 +794,7 @@ int main(void)
 		TEST(all_parts_of_a_run_are_added_or_none),
 		TEST(a_split_that_does_not_fit_changes_nothing),
 		TEST(forgetting_works_in_a_full_map),
-		TEST(reset_forgets_all_that_was_healed_and_keeps_the_rest),
+		TEST(reset_forgets_what_is_good_and_what_was_told_of_the_rest),
 		TEST(the_operator_sees_a_line_an_entry),
 		TEST(the_field_table_covers_the_map),
 		TEST(random_operations_agree_with_a_model_of_single_pages),

@@ -29,7 +29,8 @@ static void a_region_that_cannot_be_written_is_an_error(void **state)
 	struct err err;
 
 	w->write_error = -EFAULT;
-	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(REGION), true, w->now_ns, &err), -EFAULT);
+	ras_pause(w->fw, &w->ras);
+	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(REGION), w->now_ns, &err), -EFAULT);
 	assert_non_null(strstr(err.text, "0x80100000"));
 }
 
@@ -320,6 +321,160 @@ static void a_stopped_machine_can_be_reset(void **state)
 	assert_int_equal(w->stops, 2);
 }
 
+/* ---- between lives ---- */
+
+/* What is left of the life before is torn down: none of it may be asked or told anything. */
+static void between_lives_an_error_is_only_entered(void **state)
+{
+	static const enum ras_note_kind kinds[] = { RAS_NOTE_SIGNAL, RAS_NOTE_DECIDED };
+	struct world *w = *state;
+	unsigned noted;
+	uint8_t before[RAS_REGION_BYTES];
+	struct ras_error error = error_at(w, RAS_AO, page(0));
+
+	guest_register(w);
+	ras_pause(w->fw, &w->ras);
+	memcpy(before, w->region, sizeof(before));
+	noted = w->notes;
+	ras_report(w->fw, &w->ras, &error);
+	expect_kinds(w, noted, kinds, 2);
+	assert_int_equal(w->note[noted + 1].way, RAS_WAY_NONE);
+	assert_string_equal(w->note[noted + 1].from, "test");
+	report(w, RAS_CE, page(1));
+	report(w, RAS_AO, REGION);
+	assert_int_equal(
+		ras_send_record(w->fw, &w->ras, GHES_GED, before, CPER_BLOCK_BYTES, 1, w->now_ns),
+		-ENODEV);
+	w->now_ns += 10 * SECOND;
+	tick(w);
+	assert_memory_equal(w->region, before, sizeof(before));
+	assert_int_equal(w->triggers[0] + w->triggers[1] + w->pulses + w->renewals, 0);
+	assert_int_equal(w->alarm_ns, UINT64_MAX);
+	assert_false(ras_waits(w->fw, &w->ras));
+	expect_state(w, page(0), POISON_QUEUED);
+}
+
+static void an_error_that_comes_while_ram_is_loaded_is_told(void **state)
+{
+	static const bool tables[] = { false, true };
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
+		world_with(w, "", tables[i]);
+		guest_register(w);
+		report(w, RAS_AO, page(0));
+		run(w, 20 * MS);
+		ras_pause(w->fw, &w->ras);
+		report(w, RAS_AO, page(0));
+		world_clear(w);
+		report(w, RAS_AO, page(1));
+		world_start(w);
+		expect_state(w, page(0), POISON_FREE);
+		expect_state(w, page(1), POISON_QUEUED);
+		assert_int_equal(w->alarm_ns - w->now_ns, 5 * MS);
+		w->seen = 0;
+		guest_boot(w);
+		guest_register(w);
+		run(w, SECOND);
+		assert_int_equal(times_seen(w, page(0)), 0);
+		assert_int_equal(times_seen(w, page(1)), 1);
+		expect_state(w, page(1), POISON_ACKED);
+		world_reset(w, true);
+		assert_int_equal(w->ras.map->n, 0);
+	}
+}
+
+static void without_healing_only_what_came_later_is_told(void **state)
+{
+	struct world *w = *state;
+
+	guest_register(w);
+	report(w, RAS_AO, page(0));
+	ras_pause(w->fw, &w->ras);
+	report(w, RAS_AO, page(0));
+	report(w, RAS_AO, page(1));
+	world_start(w);
+	guest_boot(w);
+	guest_register(w);
+	w->seen = 0;
+	run(w, SECOND);
+	expect_state(w, page(0), POISON_SEEN);
+	expect_state(w, page(1), POISON_ACKED);
+	assert_int_equal(w->seen, 1);
+}
+
+/* The one page of it that is known to be used is told, and the rest remembered. */
+static void of_a_huge_page_that_is_lost_between_lives_nothing_is_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct ras_error error = error_at(w, RAS_AO, page(3));
+
+	error.base = gpa(page(0));
+	error.bytes = MIB(2);
+	ras_pause(w->fw, &w->ras);
+	world_clear(w);
+	ras_report(w->fw, &w->ras, &error);
+	world_start(w);
+	expect_state(w, page(0), POISON_SEEN);
+	expect_state(w, page(3), POISON_QUEUED);
+	expect_state(w, page(511), POISON_SEEN);
+}
+
+static void an_error_before_the_first_life_is_told_to_it(void **state)
+{
+	struct world *w = *state;
+	struct ras_config config = world_config(w);
+
+	world_build(w, &config);
+	report(w, RAS_AO, page(0));
+	tick(w);
+	assert_int_equal(w->alarms, 0);
+	world_start(w);
+	guest_boot(w);
+	guest_register(w);
+	run(w, SECOND);
+	assert_int_equal(times_seen(w, page(0)), 1);
+	expect_state(w, page(0), POISON_ACKED);
+}
+
+static void the_policy_stops_the_next_life(void **state)
+{
+	struct world *w = *state;
+
+	world_with(w, "ao=stop", false);
+	ras_pause(w->fw, &w->ras);
+	report(w, RAS_AO, page(0));
+	assert_int_equal(w->stops, 0);
+	world_start(w);
+	run(w, 100 * MS);
+	assert_int_equal(w->stops, 1);
+}
+
+/* Where it lies is known only when RAM was loaded. */
+static void pages_lost_where_the_region_comes_to_lie_are_made_good(void **state)
+{
+	struct world *w = *state;
+	const unsigned block = RAS_BLOCK(GHES_GED);
+	struct ras_error around = error_at(w, RAS_AO, REGION - PAGE);
+
+	around.base = gpa(REGION - MIB(1));
+	around.bytes = MIB(2);
+	ras_pause(w->fw, &w->ras);
+	w->bad[block / PAGE] = true;
+	w->bad[RAS_BERT / PAGE] = true;
+	report(w, RAS_AO, REGION + block);
+	report(w, RAS_AO, REGION + RAS_BERT);
+	ras_report(w->fw, &w->ras, &around);
+	expect_state(w, REGION + RAS_BERT, POISON_QUEUED);
+	expect_state(w, REGION, POISON_SEEN);
+	world_start(w);
+	expect_state(w, REGION + RAS_REGION_BYTES - PAGE, POISON_FREE);
+	expect_state(w, REGION + RAS_REGION_BYTES, POISON_SEEN);
+	assert_false(w->bad[block / PAGE]);
+	assert_false(w->bad[RAS_BERT / PAGE]);
+	expect_state(w, REGION - PAGE, POISON_QUEUED);
+}
+
 /* ---- the firmware's own pages ---- */
 
 static void a_lost_block_is_written_again(void **state)
@@ -360,6 +515,70 @@ static void a_block_found_lost_is_written_again(void **state)
 		w->guest.deaf = false;
 		w->bad[offsets[i] / PAGE] = false;
 		run(w, 20 * MS);
+		assert_int_equal(times_seen(w, page(0)), 1);
+		expect_state(w, page(0), POISON_ACKED);
+	}
+}
+
+/* The guest has read the record and is at work on it. */
+static void a_record_that_was_read_is_not_sent_again_for_another_page(void **state)
+{
+	static const unsigned offsets[] = { RAS_BLOCK(GHES_GED), RAS_BERT, RAS_LOG_PAGE,
+					    RAS_ACK(0) };
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(offsets); i++) {
+		world_with(w, "", false);
+		guest_register(w);
+		w->guest.ack_delay_ns = SECOND;
+		report(w, RAS_AO, page(0));
+		guest_step(w);
+		assert_int_equal(times_seen(w, page(0)), 1);
+		w->bad[offsets[i] / PAGE] = true;
+		report(w, RAS_AO, REGION + offsets[i]);
+		assert_int_equal(w->renewals, 1);
+		run(w, 5 * SECOND);
+		if (times_seen(w, page(0)) != 1)
+			fail_msg("region page at 0x%x: page told %u times, expected 1", offsets[i],
+				 times_seen(w, page(0)));
+		expect_state(w, page(0), POISON_ACKED);
+	}
+}
+
+static void an_entry_of_the_log_is_not_told_again_for_another_page(void **state)
+{
+	struct world *w = *state;
+
+	world_with(w, "", true);
+	guest_register(w);
+	w->guest.deaf = true;
+	report(w, RAS_AO, page(0));
+	w->bad[RAS_BERT / PAGE] = true;
+	report(w, RAS_AO, REGION + RAS_BERT);
+	assert_int_equal(w->renewals, 1);
+	w->guest.deaf = false;
+	run(w, SECOND);
+	assert_int_equal(count_notes(w, RAS_NOTE_NOTIFIED), 1);
+	assert_int_equal(times_seen(w, page(0)), 1);
+	expect_state(w, page(0), POISON_ACKED);
+}
+
+/* Pages of 64 KiB: with the boot error record went the blocks, or the log. */
+static void what_the_hosts_larger_page_took_along_is_sent_again(void **state)
+{
+	static const bool tables[] = { false, true };
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
+		world_with(w, "", tables[i]);
+		w->ras.config.host_page_bytes = KIB(64);
+		guest_register(w);
+		w->guest.deaf = true;
+		report(w, RAS_AO, page(0));
+		memset(w->bad, 1, 16);
+		report(w, RAS_AO, REGION + RAS_BERT);
+		w->guest.deaf = false;
+		run(w, 5 * SECOND);
 		assert_int_equal(times_seen(w, page(0)), 1);
 		expect_state(w, page(0), POISON_ACKED);
 	}
@@ -475,8 +694,18 @@ int main(void)
 		RAS_TEST(a_reset_without_healing_remembers_and_is_silent),
 		RAS_TEST(a_reset_with_healing_forgets),
 		RAS_TEST(a_stopped_machine_can_be_reset),
+		RAS_TEST(between_lives_an_error_is_only_entered),
+		RAS_TEST(an_error_that_comes_while_ram_is_loaded_is_told),
+		RAS_TEST(without_healing_only_what_came_later_is_told),
+		RAS_TEST(of_a_huge_page_that_is_lost_between_lives_nothing_is_forgotten),
+		RAS_TEST(an_error_before_the_first_life_is_told_to_it),
+		RAS_TEST(the_policy_stops_the_next_life),
+		RAS_TEST(pages_lost_where_the_region_comes_to_lie_are_made_good),
 		RAS_TEST(a_lost_block_is_written_again),
 		RAS_TEST(a_block_found_lost_is_written_again),
+		RAS_TEST(a_record_that_was_read_is_not_sent_again_for_another_page),
+		RAS_TEST(an_entry_of_the_log_is_not_told_again_for_another_page),
+		RAS_TEST(what_the_hosts_larger_page_took_along_is_sent_again),
 		RAS_TEST(a_huge_page_around_the_region_is_told_without_it),
 		RAS_TEST(the_alarm_backs_off_from_5_to_100_ms),
 		RAS_TEST(an_error_seen_earlier_may_come_later),

@@ -230,13 +230,13 @@ static void a_record_that_cannot_be_written_aborts_all_the_same(void **state)
 
 /* ---- no progress ---- */
 
-static void a_cpu_without_progress_gets_an_serror_and_then_the_end(void **state)
+static void a_kernel_without_progress_gets_an_serror_and_then_the_end(void **state)
 {
 	struct world *w = *state;
 	uint32_t last = 0;
 
 	for (unsigned i = 0; i < RAS_AR_REPEATS; i++) {
-		struct ras_verdict v = consume(w, page(0), 1, user);
+		struct ras_verdict v = consume(w, page(0), 1, kernel);
 
 		assert_int_equal(v.what, RAS_DO_SEA);
 		assert_true(v.id > last);
@@ -245,17 +245,51 @@ static void a_cpu_without_progress_gets_an_serror_and_then_the_end(void **state)
 		run(w, 10 * MS);
 	}
 	assert_int_equal(w->seen, RAS_AR_REPEATS);
-	assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_SERROR);
+	assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_SERROR);
 	assert_int_equal(w->serrors, 1);
 	assert_int_equal(w->serror_pe, 1);
 	assert_true(w->serror.pending);
 	assert_false(w->serror.has_esr);
 	assert_int_equal(w->stops, 0);
-	assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_STOP);
+	assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_STOP);
 	assert_int_equal(w->stops, 1);
 	assert_non_null(strstr(w->why, "again and again"));
-	assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_STOP);
+	assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_STOP);
 	assert_int_equal(w->stops, 1);
+}
+
+/* It catches the signal and goes back to where it was. */
+static void a_process_may_use_its_lost_page_again_and_again(void **state)
+{
+	static const char *const policies[] = { "", "ar=sea" };
+	struct world *w = *state;
+	const struct ras_caps old = { .el0 = true, .aarch32 = true, .vectors = true };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+		world_with(w, policies[i], false);
+		for (unsigned n = 0; n < 20 * RAS_AR_REPEATS; n++) {
+			struct ras_verdict v = consume(w, page(0), 1, n % 2 ? old : user);
+
+			assert_int_equal(v.what, RAS_DO_SEA);
+			guest_take(w, GHES_SEA);
+			run(w, MS);
+		}
+		assert_int_equal(w->serrors, 0);
+		assert_int_equal(w->stops, 0);
+		assert_int_equal(times_seen(w, page(0)), 20 * RAS_AR_REPEATS);
+	}
+}
+
+/* What its processes did before says nothing about the kernel. */
+static void aborts_of_a_process_do_not_count_against_its_kernel(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < 2 * RAS_AR_REPEATS; i++)
+		assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_SEA);
+	for (unsigned i = 0; i < RAS_AR_REPEATS; i++)
+		assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_SEA);
+	assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_SERROR);
 }
 
 static void an_explicit_abort_is_not_replaced_by_an_serror(void **state)
@@ -264,8 +298,8 @@ static void an_explicit_abort_is_not_replaced_by_an_serror(void **state)
 
 	world_with(w, "ar=sea", false);
 	for (unsigned i = 0; i < RAS_AR_REPEATS; i++)
-		assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_SEA);
-	assert_int_equal(consume(w, page(0), 1, user).what, RAS_DO_STOP);
+		assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_SEA);
+	assert_int_equal(consume(w, page(0), 1, kernel).what, RAS_DO_STOP);
 	assert_int_equal(w->serrors, 0);
 }
 
@@ -275,15 +309,15 @@ static void aborts_elsewhere_or_later_are_no_repetition(void **state)
 	struct ras_error error = error_at(w, RAS_AR, page(0));
 
 	for (unsigned i = 0; i < 3 * RAS_AR_REPEATS; i++) {
-		consume(w, page(i % 2), 1, user);
+		consume(w, page(i % 2), 1, kernel);
 		assert_int_equal(
-			ras_consume(w->fw, &w->ras, &error, 2, PC + (i % 2 ? 4 : 0), user).what,
+			ras_consume(w->fw, &w->ras, &error, 2, PC + (i % 2 ? 4 : 0), kernel).what,
 			RAS_DO_SEA);
-		assert_int_equal(consume(w, page(0), i % NPE, user).what, RAS_DO_SEA);
+		assert_int_equal(consume(w, page(0), i % NPE, kernel).what, RAS_DO_SEA);
 	}
 	for (unsigned i = 0; i < 3 * RAS_AR_REPEATS; i++) {
 		run(w, SECOND);
-		assert_int_equal(consume(w, page(7), 3, user).what, RAS_DO_SEA);
+		assert_int_equal(consume(w, page(7), 3, kernel).what, RAS_DO_SEA);
 	}
 	assert_int_equal(w->stops + w->serrors, 0);
 }
@@ -296,14 +330,14 @@ static void an_serror_by_policy_goes_to_the_cpu(void **state)
 	struct ras_verdict v;
 
 	world_with(w, "ar=serror", false);
-	v = consume(w, page(0), 3, user);
+	v = consume(w, page(0), 3, kernel);
 	assert_int_equal(v.what, RAS_DO_SERROR);
 	assert_int_equal(w->serror_pe, 3);
 	assert_int_equal(w->serror.iss, 0x411);
 	assert_false(has_record(w, GHES_SEA));
 	for (unsigned i = 1; i < RAS_AR_REPEATS; i++)
-		assert_int_equal(consume(w, page(0), 3, user).what, RAS_DO_SERROR);
-	assert_int_equal(consume(w, page(0), 3, user).what, RAS_DO_STOP);
+		assert_int_equal(consume(w, page(0), 3, kernel).what, RAS_DO_SERROR);
+	assert_int_equal(consume(w, page(0), 3, kernel).what, RAS_DO_STOP);
 }
 
 static void stop_by_policy(void **state)
@@ -343,6 +377,18 @@ static void a_page_of_the_firmware_is_made_good(void **state)
 	expect_state(w, REGION + RAS_BERT, POISON_FREE);
 	assert_int_equal(w->seen, 0);
 	assert_false(ras_waits(w->fw, &w->ras));
+}
+
+/* Running on would meet it again for ever. */
+static void a_page_of_the_firmware_that_stays_bad_aborts(void **state)
+{
+	struct world *w = *state;
+
+	w->bad[RAS_BERT / PAGE] = true;
+	w->renew_result = -EOPNOTSUPP;
+	assert_int_equal(consume(w, REGION + RAS_BERT, 0, kernel).what, RAS_DO_SEA);
+	expect_state(w, REGION + RAS_BERT, POISON_CONSUMED);
+	assert_int_equal(count_notes(w, RAS_NOTE_HEALED), 0);
 }
 
 static void the_block_of_aborts_is_written_again(void **state)
@@ -449,7 +495,9 @@ int main(void)
 		RAS_TEST(a_record_nobody_reads_is_told_otherwise_in_time),
 		RAS_TEST(with_ao_none_an_unread_record_stays_alone),
 		RAS_TEST(a_record_that_cannot_be_written_aborts_all_the_same),
-		RAS_TEST(a_cpu_without_progress_gets_an_serror_and_then_the_end),
+		RAS_TEST(a_kernel_without_progress_gets_an_serror_and_then_the_end),
+		RAS_TEST(a_process_may_use_its_lost_page_again_and_again),
+		RAS_TEST(aborts_of_a_process_do_not_count_against_its_kernel),
 		RAS_TEST(an_explicit_abort_is_not_replaced_by_an_serror),
 		RAS_TEST(aborts_elsewhere_or_later_are_no_repetition),
 		RAS_TEST(an_serror_by_policy_goes_to_the_cpu),
@@ -457,6 +505,7 @@ int main(void)
 		RAS_TEST(a_guest_without_vectors_ends),
 		RAS_TEST(a_pe_that_does_not_exist_is_refused),
 		RAS_TEST(a_page_of_the_firmware_is_made_good),
+		RAS_TEST(a_page_of_the_firmware_that_stays_bad_aborts),
 		RAS_TEST(the_block_of_aborts_is_written_again),
 		RAS_TEST(after_kill_the_page_is_replaced_once_the_abort_was_taken),
 		RAS_TEST(a_page_that_cannot_be_replaced_stays_known),

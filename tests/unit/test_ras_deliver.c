@@ -659,7 +659,8 @@ static void a_guest_with_neither_is_left_alone(void **state)
 	struct err err;
 
 	world_with(w, "", true);
-	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(0), false, w->now_ns, &err), 0);
+	ras_pause(w->fw, &w->ras);
+	assert_int_equal(ras_reset(w->fw, &w->ras, gpa(0), w->now_ns, &err), 0);
 	report(w, RAS_AO, page(0));
 	report(w, RAS_CE, page(1));
 	expect_state(w, page(0), POISON_SEEN);

@@ -94,8 +94,8 @@ static void each_kind_tells_its_part_and_no_more(void **state)
 		[RAS_NOTE_SIGNAL] =
 			"ras_signal\",\"ras\":7,\"class\":\"ar\",\"gpa\":\"0x8a3f2000\","
 			"\"bytes\":2097152,\"from\":\"host\"}\n",
-		[RAS_NOTE_KNOWN] =
-			"ras_known\",\"ras\":7,\"class\":\"ar\",\"gpa\":\"0x8a3f2000\"}\n",
+		[RAS_NOTE_KNOWN] = "ras_known\",\"ras\":7,\"class\":\"ar\",\"gpa\":\"0x8a3f2000\","
+				   "\"why\":\"because\"}\n",
 		[RAS_NOTE_DECIDED] =
 			"ras_decided\",\"ras\":7,\"way\":\"sea\",\"why\":\"because\"}\n",
 		[RAS_NOTE_QUEUED] = "ras_queued\",\"ras\":7,\"way\":\"sea\",\"why\":\"because\"}\n",

@@ -17,7 +17,7 @@ told='injected signal decided notified acked'
 
 # By the SDEI event: once from before the kernel is up; once for real, by the host's kernel; and when the
 # driver has gone, by the next way.
-run_linux "preloaded:3:0x88f00,ao:1,unbind:1,ao:3,poweroff" -c 2 --firmware-tables acpi \
+run_linux "preloaded:0x88f00,ao:1,unbind:1,ao:3,poweroff" -c 2 --firmware-tables acpi \
 	--trace trace.json --stats --inject "mem-ao,gpa=0x88f00000,at=0" \
 	--inject "mem-ao,level=real,$(for_source 1)" --inject "mem-ao,level=model,$(for_source 3)"
 status_is 'ao=auto' 0
@@ -44,13 +44,13 @@ has 'ao=none: the page is remembered' "$ERR" 'pages=1 state=seen class=ao id=1'
 
 # These end the run, so it need not go far.
 PARAMS='console=ttyS0 earlycon'
-early='mem-ao,gpa=0x88f00000,when=console:devtmpfs: initialized'
-run_linux poweroff -c 1 --ras ao=stop --trace trace.json --inject "$early"
+run_linux poweroff -c 1 --ras ao=stop --trace trace.json --inject 'mem-ao,gpa=0x88f00000,at=500ms'
 status_is 'ao=stop' 10
 has 'ao=stop: says why' "$ERR" 'a page of guest memory is lost.*ao=stop'
 life 1 'ao=stop' 'injected signal decided stopped'
 
-run_linux poweroff -c 1 --ras ao=serror --trace trace.json --inject "$early"
+run_linux poweroff -c 1 --ras ao=serror --trace trace.json \
+	--inject 'mem-ao,gpa=0x88f00000,when=console:Dentry cache hash table'
 status_is 'ao=serror' 5
 has 'ao=serror: the kernel panics' "$OUT" 'Kernel panic - not syncing: Asynchronous SError Interrupt'
 life 1 'ao=serror' 'injected signal decided notified taken'

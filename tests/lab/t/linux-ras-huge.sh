@@ -16,12 +16,11 @@ grep '"ras_' trace.json | head -n 20
 status_is 'power-off' 0
 has 'the host lost 2 MiB' trace.json '"ras_signal","ras":1,"class":"ao",.*"bytes":2097152'
 has 'the guest was told of one page' trace.json '"ras_notified","ras":1,"way":"sdei","source":"sdei-normal","pages":1'
-has_not 'no page has wrong contents' "$OUT" ' [1-9][0-9]* wrong'
+has 'then a CPU used another of its pages' trace.json '"ras_signal".*"class":"ar",.*"bytes":2097152,"from":"host"'
 signals=$(guest_value signals)
-at_least 'pages the process found lost' "$signals" 2
-at_most 'pages the process found lost' "$signals" 512
+at_least 'pages the process found lost' "$signals" 10
 is 'SIGBUS of another kind' "$(guest_value 'other signals')" 0
 at_least 'aborts taken for them' "$(ras_count trace.json 'taken".*"way":"sea"')" $((signals - 1))
-is 'pages the kernel gave up' "$(guest_value 'pages given up')" "$signals"
+at_least 'pages the kernel gave up' "$(guest_value 'pages given up')" $((signals - 1))
 umount huge
 echo 0 >/proc/sys/vm/nr_hugepages
