@@ -1,11 +1,11 @@
 # shellcheck shell=sh disable=SC2154
 # ACPI on many CPUs, the last with an MPIDR of its own kind; and into a second kernel by kexec, which finds
 # the tables where the first did.
-# timeout: 500
+# timeout: 700
 # needs: linux gicv3
 cat "$INITRD" "$LAB/boot/modules.cpio" >modules
-run_vm -k "$KERNEL" -i modules -c 17 -m 512M --firmware-tables acpi --irqchip gicv3 --timeout 250s \
-	-p "quiet nowatchdog rasvm.steps=acpi,its:no,online:17,hotplug:17,poweroff" </dev/null
+run_vm -k "$KERNEL" -i modules -c 17 -m 512M --firmware-tables acpi --irqchip gicv3 --timeout 400s \
+	-p "quiet nowatchdog rasvm.steps=acpi,its:no,online:17,hotplug:4,poweroff" </dev/null
 guest_results
 status_is '17 CPUs: power-off' 0
 

@@ -12,7 +12,7 @@ life() { # life N WHAT EXPECTED: of the Nth page
 
 # The kernel does not read the record of an abort that it took itself: rasvm notices, tells of the page
 # in the way of pages that nobody used, and all goes on.
-run_linux 'ar:touch,ar:exec,kernel_use:0,told_again:20,ar:touch+write,kernel_use:1' -c 2 --firmware-tables acpi \
+run_linux 'ar:touch,ar:exec,kernel_use:0,told_again,ar:touch+write,kernel_use:1' -c 2 --firmware-tables acpi \
 	--trace trace.json --stats --inject "$lose"
 grep '"ras_' trace.json
 status_is 'ACPI: the kernel uses a page, panic_on_oops' 5
