@@ -81,7 +81,7 @@ static int read_tail(const struct logpage *log, struct ghes *ghes, uint64_t *tai
 	}
 	if (rc == -EHWPOISON)
 		rc = ghes_repair(ghes, page_of(ghes));
-	else if (rc)
+	if (rc)
 		return rc;
 	*tail = log->head;
 	return write_header(log, ghes);

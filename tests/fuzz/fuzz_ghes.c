@@ -250,7 +250,7 @@ static void repair(struct fuzz *f)
 {
 	unsigned page = next(f) % NR_PAGES;
 
-	ghes_repair(&f->ghes, gpa(REGION + page * UINT64_C(4096)));
+	(void)ghes_repair(&f->ghes, gpa(REGION + page * UINT64_C(4096)));
 	if (f->quiet)
 		must(f, !f->fake.bad[page], "still bad after its repair", page, 0);
 }
