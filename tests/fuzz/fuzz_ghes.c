@@ -15,6 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define TRIGGER      0x1100
 #define LOG          0x3000
 #define LOG_ENTRIES  126
 #define MAX_PER_CALL 40 /* accesses: a reset that finds each page bad is the longest */
@@ -133,8 +134,9 @@ static bool is_log_step(const struct fuzz *f)
 
 static bool may_write(const struct fuzz *f, const struct access *access)
 {
-	/* Cells: of all sources when a page was renewed. */
+	/* Cells of all sources, and EINJ's trigger table, when a page was renewed. */
 	if (is_within(access, cell_of(0), cell_of(GHES_NR)) ||
+	    is_within(access, TRIGGER, TRIGGER + 24) ||
 	    is_within(access, ack_of(0), ack_of(GHES_NR)))
 		return true;
 	if (is_log_step(f))
@@ -148,7 +150,11 @@ static bool may_write(const struct fuzz *f, const struct access *access)
 static bool may_read(const struct fuzz *f, const struct access *access)
 {
 	if (is_log_step(f))
-		return is_within(access, LOG, LOG + 32);
+		return is_within(access, LOG, LOG + 32) ||
+		       (access->offset == LOG && access->n == 8);
+	/* Is it bad? */
+	if (f->step == REPAIR)
+		return access->offset % 4096 == 0 && access->n == 8;
 	return is_within(access, block_of(f->id), block_of(f->id) + 4) ||
 	       is_within(access, ack_of(f->id), ack_of(f->id) + 8);
 }

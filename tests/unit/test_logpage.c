@@ -279,7 +279,7 @@ static void a_page_that_cannot_be_written_is_an_error(void **state)
 	put(t, 0, 0);
 	t->fake.bad[3] = true;
 	t->fake.renew_rc = -ENOMEM;
-	put(t, 1, -EHWPOISON);
+	put(t, 1, -ENOMEM);
 	assert_int_equal(logpage_reset(&t->log, &t->ghes), -ENOMEM);
 	t->fake.access_rc = -EFAULT;
 	put(t, 1, -EFAULT);
