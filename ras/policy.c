@@ -46,7 +46,8 @@ struct ras_policy ras_policy_default(void)
 		.ar = RAS_AR_AUTO,
 		.ce = RAS_CE_AUTO,
 		.heal = RAS_HEAL_RESET,
-		.limit_per_s = 16,
+		/* Linux queues 16 pages a CPU, and acknowledges before it acts on them. */
+		.limit_per_s = 8,
 		.serror = RAS_SERROR_AUTO,
 		.ack_ns = 10 * NS_PER_SEC,
 		.fallback_ns = NS_PER_SEC,

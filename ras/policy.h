@@ -33,7 +33,7 @@ struct ras_policy {
 	enum ras_ar_choice ar;
 	enum ras_ce_choice ce;
 	enum ras_heal_choice heal;
-	uint32_t limit_per_s; /* pages told to the guest a second, 1..10000; default 16 */
+	uint32_t limit_per_s; /* pages told to the guest a second, 1..10000; default 8 */
 	uint64_t serror; /* syndrome of an SError the policy sends: ISS bits 24:0, or as above */
 	uint64_t ack_ns; /* how long a record may stay without acknowledgement; default 10 s */
 	uint64_t fallback_ns; /* how long an SDEI event may stay undelivered; default 1 s */

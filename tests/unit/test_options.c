@@ -186,7 +186,7 @@ static void other_defaults_are_the_documented_ones(void **state)
 	assert_int_equal(c->tables, TABLES_AUTO);
 	assert_false(c->ras.given);
 	assert_int_equal(c->ras.ao, RAS_AO_AUTO);
-	assert_int_equal(c->ras.limit_per_s, 16);
+	assert_int_equal(c->ras.limit_per_s, 8);
 	assert_int_equal(c->ninject, 0);
 	assert_int_equal(c->on_reset, ON_RESET_REBOOT);
 	assert_int_equal(c->on_panic, ON_PANIC_EXIT);

@@ -13,7 +13,7 @@
 #include "lib/types.h"
 #include "ras/policy.h"
 
-#define DEFAULT_TEXT "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s"
+#define DEFAULT_TEXT "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s"
 
 static void parse(struct ras_policy *policy, const char *text)
 {
@@ -45,7 +45,7 @@ static void the_default_is_auto_and_asks_for_nothing(void **state)
 	assert_int_equal(policy.ar, RAS_AR_AUTO);
 	assert_int_equal(policy.ce, RAS_CE_AUTO);
 	assert_int_equal(policy.heal, RAS_HEAL_RESET);
-	assert_int_equal(policy.limit_per_s, 16);
+	assert_int_equal(policy.limit_per_s, 8);
 	assert_true(policy.serror == RAS_SERROR_AUTO);
 	assert_int_equal(policy.ack_ns, 10 * NS_PER_SEC);
 	assert_int_equal(policy.fallback_ns, NS_PER_SEC);
@@ -57,34 +57,34 @@ static const struct {
 } good[] = {
 	/* clang-format off */
 	{ "ao=auto",         DEFAULT_TEXT },
-	{ "ao=none",         "ao=none,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ao=sdei",         "ao=sdei,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ao=serror",       "ao=serror,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ao=ged",          "ao=ged,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ao=polled",       "ao=polled,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ao=stop",         "ao=stop,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=none",         "ao=none,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=sdei",         "ao=sdei,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=serror",       "ao=serror,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=ged",          "ao=ged,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=polled",       "ao=polled,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ao=stop",         "ao=stop,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
 	{ "ar=auto",         DEFAULT_TEXT },
-	{ "ar=sea",          "ao=auto,ar=sea,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ar=serror",       "ao=auto,ar=serror,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ar=stop",         "ao=auto,ar=stop,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
+	{ "ar=sea",          "ao=auto,ar=sea,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ar=serror",       "ao=auto,ar=serror,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ar=stop",         "ao=auto,ar=stop,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
 	{ "ce=auto",         DEFAULT_TEXT },
-	{ "ce=none",         "ao=auto,ar=auto,ce=none,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ce=sdei",         "ao=auto,ar=auto,ce=sdei,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ce=ged",          "ao=auto,ar=auto,ce=ged,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "ce=polled",       "ao=auto,ar=auto,ce=polled,heal=reset,limit=16,serror=auto,ack=10s,fallback=1s" },
+	{ "ce=none",         "ao=auto,ar=auto,ce=none,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ce=sdei",         "ao=auto,ar=auto,ce=sdei,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ce=ged",          "ao=auto,ar=auto,ce=ged,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "ce=polled",       "ao=auto,ar=auto,ce=polled,heal=reset,limit=8,serror=auto,ack=10s,fallback=1s" },
 	{ "heal=reset",      DEFAULT_TEXT },
-	{ "heal=never",      "ao=auto,ar=auto,ce=auto,heal=never,limit=16,serror=auto,ack=10s,fallback=1s" },
-	{ "heal=after-kill", "ao=auto,ar=auto,ce=auto,heal=after-kill,limit=16,serror=auto,ack=10s,fallback=1s" },
+	{ "heal=never",      "ao=auto,ar=auto,ce=auto,heal=never,limit=8,serror=auto,ack=10s,fallback=1s" },
+	{ "heal=after-kill", "ao=auto,ar=auto,ce=auto,heal=after-kill,limit=8,serror=auto,ack=10s,fallback=1s" },
 	{ "limit=1",         "ao=auto,ar=auto,ce=auto,heal=reset,limit=1,serror=auto,ack=10s,fallback=1s" },
 	{ "limit=0x2710",    "ao=auto,ar=auto,ce=auto,heal=reset,limit=10000,serror=auto,ack=10s,fallback=1s" },
 	{ "serror=auto",     DEFAULT_TEXT },
-	{ "serror=none",     "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=none,ack=10s,fallback=1s" },
-	{ "serror=0",        "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=0x0,ack=10s,fallback=1s" },
-	{ "serror=0x411",    "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=0x411,ack=10s,fallback=1s" },
-	{ "serror=33554431", "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=0x1ffffff,ack=10s,fallback=1s" },
-	{ "ack=1ms",         "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=1ms,fallback=1s" },
-	{ "ack=90",          "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=90s,fallback=1s" },
-	{ "fallback=250ms",  "ao=auto,ar=auto,ce=auto,heal=reset,limit=16,serror=auto,ack=10s,fallback=250ms" },
+	{ "serror=none",     "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=none,ack=10s,fallback=1s" },
+	{ "serror=0",        "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=0x0,ack=10s,fallback=1s" },
+	{ "serror=0x411",    "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=0x411,ack=10s,fallback=1s" },
+	{ "serror=33554431", "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=0x1ffffff,ack=10s,fallback=1s" },
+	{ "ack=1ms",         "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=1ms,fallback=1s" },
+	{ "ack=90",          "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=90s,fallback=1s" },
+	{ "fallback=250ms",  "ao=auto,ar=auto,ce=auto,heal=reset,limit=8,serror=auto,ack=10s,fallback=250ms" },
 	{ "fallback=3s,ack=20s,serror=0xc11,limit=99,heal=never,ce=ged,ar=stop,ao=sdei",
 	  "ao=sdei,ar=stop,ce=ged,heal=never,limit=99,serror=0xc11,ack=20s,fallback=3s" },
 	/* clang-format on */

@@ -71,5 +71,6 @@ wait_for_step signal
 send step_reboot
 finish_vm
 grep '"ras_' trace.json
+status_is 'heal=never' 10
 is 'heal=never: the guest cannot start again' "$(grep -c 'guest: booted' "$OUT")" 1
 has 'heal=never: says why' "$ERR" 'device tree.*a page there is lost to a hardware memory error; give --ras heal=reset'
