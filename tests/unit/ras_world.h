@@ -236,7 +236,7 @@ static const struct ras_ops world_ops = {
 
 static inline struct ras_config world_config(struct world *w)
 {
-	return (struct ras_config){
+	struct ras_config config = {
 		.policy = ras_policy_default(),
 		.npe = NPE,
 		.acpi = true,
@@ -246,6 +246,10 @@ static inline struct ras_config world_config(struct world *w)
 		.ops = &world_ops,
 		.world = w,
 	};
+
+	/* A whole record at once. */
+	config.policy.limit_per_s = CPER_MAX_SECTIONS;
+	return config;
 }
 
 /* RAM is cleared: all pages that are known by now are replaced. */
