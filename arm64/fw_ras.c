@@ -18,6 +18,10 @@
 #include "lib/calendar.h"
 #include "lib/clock.h"
 
+_Static_assert(RAS_EVENT_NORMAL == SDEI_EVENT_RAS_NORMAL &&
+		       RAS_EVENT_CRITICAL == SDEI_EVENT_RAS_CRITICAL,
+	       "ras/ and sdei/ disagree about the events of hardware errors");
+
 /* ---- what ras/ needs of the world ---- */
 
 static enum ras_sdei sdei_state(struct fw_locked fw, void *world, uint32_t event)
@@ -43,11 +47,9 @@ static void trigger_sdei(struct fw_locked fw, void *world, uint32_t event)
 	(void)sdei_trigger(fw, &vm->sdei, event, SDEI_NO_PE, "memory error");
 }
 
-/* An edge. */
 static void pulse_ged(void *world)
 {
-	lines_set(world, INTID_GED_ERROR, true);
-	lines_set(world, INTID_GED_ERROR, false);
+	lines_pulse(world, INTID_GED_ERROR);
 }
 
 static void ask_serror(struct fw_locked fw, void *world, unsigned pe, struct ras_serror serror,
@@ -330,13 +332,18 @@ bool fw_ras_renew_pvtime(struct vm *vm, uintptr_t hva)
 	return ours;
 }
 
+void fw_ras_wake(struct vm *vm)
+{
+	uint64_t one = 1;
+
+	if (write(vm->ras_fd, &one, sizeof(one)) < 0)
+		log_error("cannot wake the main thread: %s", strerror(errno));
+}
+
 void fw_ras_stop(struct vm *vm, const char *why)
 {
 	const char *none = NULL;
-	uint64_t one = 1;
 
-	if (!atomic_compare_exchange_strong(&vm->ras_why, &none, why))
-		return;
-	if (write(vm->ras_fd, &one, sizeof(one)) < 0)
-		log_error("cannot wake the main thread: %s", strerror(errno));
+	if (atomic_compare_exchange_strong(&vm->ras_why, &none, why))
+		fw_ras_wake(vm);
 }

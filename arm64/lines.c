@@ -84,6 +84,12 @@ void lines_set(void *world, uint32_t intid, bool level)
 	pthread_mutex_unlock(&lines->lock);
 }
 
+void lines_pulse(void *world, uint32_t intid)
+{
+	lines_set(world, intid, true);
+	lines_set(world, intid, false);
+}
+
 void lines_set_ppi(void *world, unsigned cpu, bool level)
 {
 	struct vm *vm = world;

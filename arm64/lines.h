@@ -36,6 +36,9 @@ bool lines_owned(const struct vm *vm, uint32_t intid);
 /* Drive an SPI; `world` is the struct vm. Any thread. */
 void lines_set(void *world, uint32_t intid, bool level);
 
+/* Raise an SPI that the guest has as edge-triggered, and lower it. `world` is the struct vm. Any thread. */
+void lines_pulse(void *world, uint32_t intid);
+
 /* Drive one CPU's PPI of the test timer. Any thread. */
 void lines_set_ppi(void *world, unsigned cpu, bool level);
 

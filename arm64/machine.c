@@ -88,8 +88,7 @@ static void on_pause(void *world)
 /* An edge: the interrupt controller remembers it, and there is no device to read afterwards. */
 static void press_power_button(struct vm *vm)
 {
-	lines_set(vm, INTID_POWER_BUTTON, true);
-	lines_set(vm, INTID_POWER_BUTTON, false);
+	lines_pulse(vm, INTID_POWER_BUTTON);
 	log_info("the power button was pressed");
 }
 
@@ -267,11 +266,7 @@ static void on_ras(void *arg, uint32_t events)
 
 static void einj_execute(void *world)
 {
-	struct vm *vm = world;
-	uint64_t one = 1;
-
-	if (write(vm->ras_fd, &one, sizeof(one)) < 0)
-		log_error("cannot wake the main thread: %s", strerror(errno));
+	fw_ras_wake(world);
 }
 
 static void on_lines(void *arg, uint32_t events)

@@ -384,6 +384,9 @@ bool fw_ras_knows(struct vm *vm, gpa_t page);
  * thread, without vm.fw. */
 bool fw_ras_renew_pvtime(struct vm *vm, uintptr_t hva);
 
+/* Have the main thread look at ras_why, and at EINJ. Any thread. */
+void fw_ras_wake(struct vm *vm);
+
 /* End the run for a reason, a static sentence; the first one counts. Any thread. */
 void fw_ras_stop(struct vm *vm, const char *why);
 

@@ -26,7 +26,7 @@ enum ghes_id {
 const char *ghes_name(enum ghes_id id); /* "sea", "sdei-normal", "sdei-critical", "ged", "polled" */
 
 /* Shared events, so that any CPU takes them; in the table of sdei/options.c under the names ras-normal
- * and ras-critical, which a test compares. */
+ * and ras-critical; arm64/fw_ras.c compares. */
 #define RAS_EVENT_NORMAL   UINT32_C(0x40000010)
 #define RAS_EVENT_CRITICAL UINT32_C(0x40000011)
 

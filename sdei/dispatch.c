@@ -258,18 +258,11 @@ void sdei_line_raised(struct fw_locked locked, struct sdei *sdei, uint32_t intid
 bool sdei_deliverable(struct fw_locked locked, const struct sdei *sdei, uint32_t num)
 {
 	const struct sdei_event *event = sdei_lookup(sdei, num);
-	const struct sdei_handler *handler;
+	unsigned taker;
 
 	(void)locked;
-	if (!event || event->def.type != SDEI_SHARED)
-		return false;
-	handler = sdei_handler_of(sdei, event, 0);
-	if (handler_hold(handler))
-		return false;
-	for (unsigned pe = 0; pe < sdei->config.npe; pe++)
-		if (!pe_hold(sdei, event, pe) && (!handler->rm_pe || handler->target == pe))
-			return true;
-	return false;
+	return event && event->def.type == SDEI_SHARED &&
+	       find_taker(sdei, event, 0, &taker) == SDEI_HOLD_NOT;
 }
 
 /* ---- masking ---- */
