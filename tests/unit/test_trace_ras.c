@@ -11,52 +11,9 @@
 
 #include <cmocka.h>
 
-#include "arm64/trace.h"
 #include "lib/json_line.h"
 #include "lib/types.h"
-
-struct file {
-	char path[32];
-	struct trace trace;
-};
-
-static int open_file(void **state)
-{
-	static struct file f;
-	struct err err = { "" };
-	int fd;
-
-	strcpy(f.path, "/tmp/rasvm-test-XXXXXX");
-	fd = mkstemp(f.path);
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(trace_open(&f.trace, f.path, &err), 0);
-	*state = &f;
-	return 0;
-}
-
-static int close_file(void **state)
-{
-	struct file *f = *state;
-
-	trace_close(&f->trace);
-	unlink(f->path);
-	return 0;
-}
-
-/* All that was written. */
-static char *written(const struct file *f)
-{
-	static char text[4096];
-	FILE *in = fopen(f->path, "r");
-	size_t n;
-
-	assert_non_null(in);
-	n = fread(text, 1, sizeof(text) - 1, in);
-	fclose(in);
-	text[n] = '\0';
-	return text;
-}
+#include "trace_fixture.h"
 
 /* A note with something in every field, of which each kind tells its part. */
 static struct ras_note full(enum ras_note_kind kind)

@@ -12,51 +12,8 @@
 
 #include <cmocka.h>
 
-#include "arm64/trace.h"
 #include "lib/types.h"
-
-struct file {
-	char path[32];
-	struct trace trace;
-};
-
-static int open_file(void **state)
-{
-	static struct file f;
-	struct err err = { "" };
-	int fd;
-
-	strcpy(f.path, "/tmp/rasvm-test-XXXXXX");
-	fd = mkstemp(f.path);
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(trace_open(&f.trace, f.path, &err), 0);
-	*state = &f;
-	return 0;
-}
-
-static int close_file(void **state)
-{
-	struct file *f = *state;
-
-	trace_close(&f->trace);
-	unlink(f->path);
-	return 0;
-}
-
-/* All that was written. */
-static const char *written(const struct file *f)
-{
-	static char text[4096];
-	FILE *in = fopen(f->path, "r");
-	size_t n;
-
-	assert_non_null(in);
-	n = fread(text, 1, sizeof(text) - 1, in);
-	fclose(in);
-	text[n] = '\0';
-	return text;
-}
+#include "trace_fixture.h"
 
 /* The line of a note of `duration_ns` at 1 s. */
 static void expect_line(struct file *f, struct sdei_note note, uint64_t duration_ns,
