@@ -94,7 +94,10 @@ show_vm() {
 }
 
 # A Linux guest whose init takes STEPS (see guest-init), with any further options of rasvm run.
-PARAMS="console=ttyS0 quiet"
+# Where an emulated host shares its two CPUs among many vCPUs, one may wait for tens of seconds: the
+# kernel's watchdogs would call that a lockup of the guest. A guest that does hang runs into --timeout.
+PATIENT="nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+PARAMS="console=ttyS0 quiet $PATIENT"
 run_linux() { # run_linux STEPS [OPTION...]
 	steps=$1
 	shift

@@ -5,7 +5,7 @@
 # needs: linux gicv3
 cat "$INITRD" "$LAB/boot/modules.cpio" >modules
 run_vm -k "$KERNEL" -i modules -c 17 -m 512M --firmware-tables acpi --irqchip gicv3 --timeout 400s \
-	-p "quiet nowatchdog rasvm.steps=acpi,its:no,online:17,hotplug:4,poweroff" </dev/null
+	-p "quiet $PATIENT rasvm.steps=acpi,its:no,online:17,hotplug:4,poweroff" </dev/null
 guest_results
 status_is '17 CPUs: power-off' 0
 
@@ -17,7 +17,7 @@ cat modules root.cpio >initrd
 rm -rf root root.cpio
 # Debian 12's 6.12 kernel faults in kexec_load on CPUs with 52-bit addresses; not what is tested.
 run_vm -k "$KERNEL" -i initrd -c 4 -m 768M --firmware-tables acpi --irqchip gicv3-its --timeout 250s \
-	-p "quiet nowatchdog arm64.nolva rasvm.steps=acpi,online:4,kexec:tables:acpi;its;online:4;complaints;poweroff" </dev/null
+	-p "quiet $PATIENT arm64.nolva rasvm.steps=acpi,online:4,kexec:tables:acpi;its;online:4;complaints;poweroff" </dev/null
 guest_results
 status_is 'power-off of the second kernel' 0
 is 'kernels booted' "$(grep -c 'guest: booted' "$OUT")" 2

@@ -14,7 +14,7 @@ start_tables() {
 	shift 3
 	note "firmware tables: $tables, $cpus CPUs, $params"
 	start_vm -k "$KERNEL" -i initrd -c "$cpus" -m 512M --firmware-tables "$tables" --timeout 250s \
-		-p "quiet nowatchdog $params" "$@"
+		-p "quiet $PATIENT $params" "$@"
 }
 
 finish_tables() {

@@ -9,7 +9,7 @@ if ! echo 150 2>/dev/null >/proc/sys/vm/nr_hugepages || [ "$(cat /proc/sys/vm/nr
 fi
 mkdir -p huge
 mount -t hugetlbfs none huge
-PARAMS='console=ttyS0 quiet movablecore=128M rootfstype=ramfs'
+PARAMS="console=ttyS0 quiet $PATIENT movablecore=128M rootfstype=ramfs"
 run_linux huge:64,poweroff -c 2 --firmware-tables acpi --hugetlbfs huge --trace trace.json --stats \
 	--inject 'mem-ao,level=uffd,when=console:^memory: page .* pa=(0x[0-9a-f]+) hold$,gpa=$1'
 grep '"ras_' trace.json | head -n 20

@@ -10,7 +10,7 @@ seconds=30
 if [ -n "$SOAK" ]; then lost=600 corrected=5400 seconds=180; fi
 # Only pages of processes and free ones are there (movablecore=), and not the first of them to be used.
 range=range=0x94000000-0x9e000000
-PARAMS='console=ttyS0 quiet movablecore=256M rootfstype=ramfs'
+PARAMS="console=ttyS0 quiet $PATIENT movablecore=256M rootfstype=ramfs"
 
 storm() { # storm WHAT STEP INJECTED OPTION...
 	what=$1
