@@ -185,10 +185,7 @@ static void on_signal(struct vm *vm, const struct sigbus_signal *s)
 	if (vm_gpa_of(vm, s->addr, &at)) {
 		t->scan_type = pagescan_type((const void *)s->addr);
 		report_page(vm, at, s->lsb, s->seen_ns);
-	} else if (fw_ras_renew_pvtime(vm, s->addr)) {
-		log_warn(
-			"hardware memory error in the stolen time of CPUs: it counts from 0 again");
-	} else {
+	} else if (!fw_ras_renew_pvtime(vm, s->addr)) {
 		log_error("hardware memory error at host address 0x%" PRIxPTR
 			  ", in memory of rasvm itself",
 			  s->addr);

@@ -1,5 +1,6 @@
 /* Loops and accesses whose registers and addresses the tests know. */
 	.arch	armv8-a
+	.set	DEVICE_PATTERN, 0xfe	/* suite.h */
 	.text
 
 	/* xN = N in each byte. */
@@ -102,6 +103,29 @@ ras_spin_end:
 	mov	x0, #-1
 	br	x29
 2:	compare
+	br	x29
+
+	/* uint64_t ras_spin_device(const uint64_t *stop, uint64_t device) */
+	.global	ras_spin_device
+	.hidden	ras_spin_device
+ras_spin_device:
+	save_callee
+	bl	spin_device
+	restore_callee
+	ret
+	/* x28 is what is loaded to, then has its value again. */
+spin_device:
+	mov	x29, x30
+	fill
+1:	ldrb	w28, [x1]
+	eor	x28, x28, #DEVICE_PATTERN
+	cbnz	x28, 2f
+	ldr	x28, =(28 * 0x0101010101010101)
+	ldr	x30, [x0]
+	cbz	x30, 1b
+	compare
+	br	x29
+2:	mov	x0, #-1
 	br	x29
 
 	/* uint64_t ras_load_from(uint64_t address, uint64_t untouched) */

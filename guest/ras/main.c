@@ -7,7 +7,8 @@
 
 void guest_start(const void *dtb, uint64_t boot_el, uint64_t sctlr);
 
-static const struct test_group *const groups[] = { &group_serror, &group_sea, &group_log };
+static const struct test_group *const groups[] = { &group_serror, &group_sea, &group_log,
+						   &group_stolen };
 
 static void apply_bootargs(void)
 {

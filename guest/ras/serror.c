@@ -1,6 +1,7 @@
 /*
  * E: SErrors. Virtual ones, taken to EL1 (Arm DDI0487 D1.3.6 and ESR_EL1, ISS for an SError).
  */
+#include "guest/lib/psci.h"
 #include "guest/ras/suite.h"
 
 #define ESR_SERROR   UINT64_C(0xbe000000) /* EC 0x2f, IL */
@@ -239,6 +240,79 @@ static void e09(struct run *t)
 	expect_eq(t, (int64_t)machine.cpu[1].result, 0, "registers changed on cpu1");
 }
 
+/* Let in what is pending; SErrors taken so far. On the CPU itself. */
+static uint64_t let_in(uint64_t index)
+{
+	serror_enable();
+	barrier_isb();
+	timer_spin_us(QUIET_US / 10);
+	serror_disable();
+	return shared_read(&ras_cpu[index].count);
+}
+
+static uint64_t job_wait_pending(uint64_t us)
+{
+	uint64_t start = timer_now();
+
+	while (!serror_pending() && timer_us_since(start) < us)
+		cpu_relax();
+	return serror_pending();
+}
+
+/* On cpu1. */
+static void expect_result(struct run *t, uint64_t (*job)(uint64_t), uint64_t arg, int64_t result,
+			  const char *what)
+{
+	smp_post(&machine.cpu[1], job, arg);
+	if (expect(t, smp_wait(&machine.cpu[1], 2 * WAIT_US * machine.time_scale), "cpu1 answers"))
+		expect_eq(t, (int64_t)machine.cpu[1].result, result, "%s", what);
+}
+
+static void expect_none_pending(struct run *t)
+{
+	int64_t ret;
+
+	expect(t, !serror_pending(), "ISR_EL1.A is 0 at boot");
+	expect_eq(t, (int64_t)let_in(0), 0, "SErrors taken by cpu0 at boot");
+	if (expect(t, smp_start(&machine.cpu[1], 0, &ret), "cpu1 starts"))
+		expect_result(t, let_in, 1, 0, "SErrors taken by cpu1 after CPU_ON");
+}
+
+/* The SErrors asked for are injected once, however often the machine boots; the abort, which is asked for
+ * last, always. Where it finds no SError pending there was none to be had. */
+static bool have_serrors(struct run *t)
+{
+	inject("serror-once", 0);
+	inject("serror-once-cpu1", 0);
+	inject("sea", 0);
+	ras_spin(&ras_cpu[0].stop, SPIN_ROUNDS);
+	if (!serror_pending())
+		return false;
+	expect_result(t, job_wait_pending, WAIT_US * machine.time_scale, 1, "ISR_EL1.A on cpu1");
+	return t->failures == 0;
+}
+
+/* Each boot begins without a pending SError. The first ends by a reset with one pending on either CPU, the
+ * second is the last. Whoever runs this sees whether there were two. */
+static void across_reset(struct run *t, uint64_t fid)
+{
+	expect_none_pending(t);
+	if (t->failures || !have_serrors(t))
+		return;
+	note("SErrors are pending on both CPUs: reset");
+	expect(t, false, "0x%lx returned %ld: expected no return", fid, smccc(fid, 0, 0, 0));
+}
+
+static void e10_reset(struct run *t)
+{
+	across_reset(t, PSCI_SYSTEM_RESET);
+}
+
+static void e10_warm(struct run *t)
+{
+	across_reset(t, PSCI_SYSTEM_RESET2);
+}
+
 static const struct test tests[] = {
 	{ "E01", "an SError has the syndrome it was injected with", e01, 60, 0, false },
 	{ "E02", "an SError without a syndrome", e02, 0, 0, false },
@@ -249,5 +323,7 @@ static const struct test tests[] = {
 	{ "E07", "of two pending SErrors the more severe stays", e07, 60, 0, false },
 	{ "E08", "ESB defers an SError", e08, 0, 0, false },
 	{ "E09", "an SError goes to the CPU that was named", e09, 0, 2, false },
+	{ "E10-reset", "SYSTEM_RESET drops pending SErrors", e10_reset, 60, 2, true },
+	{ "E10-warm", "so does SYSTEM_RESET2", e10_warm, 60, 2, true },
 };
 const struct test_group group_serror = { tests, ARRAY_LEN(tests) };

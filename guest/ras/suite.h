@@ -21,7 +21,7 @@
 #include "guest/lib/tap.h"
 #include "guest/lib/timer.h"
 
-extern const struct test_group group_serror, group_sea, group_log;
+extern const struct test_group group_serror, group_sea, group_log, group_stolen;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -97,6 +97,11 @@ uint64_t ras_spin(const uint64_t *stop, uint64_t rounds);
 uint64_t ras_spin_open(const uint64_t *stop, uint64_t rounds); /* SErrors unmasked meanwhile */
 uint64_t ras_spin_sp0(const uint64_t *stop, uint64_t rounds);  /* ... too */
 extern const char ras_spin_el0[], ras_spin_begin[], ras_spin_end[], ras_spin_unmasked[];
+
+/* The same with a load of a byte from `device` in each round, or ~0 if that is not DEVICE_PATTERN once. */
+#define DEVICE_PATTERN 0xfe
+uint64_t ras_spin_device(const uint64_t *stop, uint64_t device);
+
 extern const char ras_load[], ras_load_at[], ras_store[], ras_store_at[], ras_load_el0[],
 	ras_load_el0_at[];
 uint64_t ras_load_from(uint64_t address, uint64_t untouched); /* the value, or what x0 kept */

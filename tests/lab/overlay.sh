@@ -29,7 +29,8 @@ for file in "$BUILD"/guest/*.flat "$ROOT/guest/list"; do
 done
 if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/peer"; fi
 
-cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$LAB_DIR/on_tty" "$dir/lab/bin/"
+cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$LAB_DIR/on_tty" "$LAB_DIR/offline" \
+	"$dir/lab/bin/"
 
 # Every command that the documents show, for the test that runs them.
 {

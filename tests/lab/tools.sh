@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the lab's own small programs for arm64: kexec and memory, run inside the guest, and
-# filter_test, default_signals and on_tty, run on the host.
+# filter_test, default_signals, on_tty and offline, run on the host.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -22,3 +22,4 @@ build memory
 build filter_test
 build default_signals
 build on_tty
+build offline
