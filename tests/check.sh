@@ -148,6 +148,7 @@ if [ "$mode" = all ]; then
 	step man tests/man.sh
 	step install tests/install.sh
 	step tidy make -j"$JOBS" --no-print-directory tidy
+	step hosts tests/lab/hosts.sh
 	lab
 fi
 if [ $((passed + failed + skipped)) -eq 0 ]; then

@@ -7,6 +7,7 @@ set -eu
 chosen=${LAB_CPU:-}${LAB_GIC:-}${LAB_SMP:-}${LAB_KERNEL:-}
 . "$(dirname "$0")/common.sh"
 
+LAB_BOOT=${LAB_BOOT:-$LAB_SRC/boot.sh} # what boots a host
 overlay=
 cleanup() {
 	if [ -n "$overlay" ]; then rm -rf "$overlay"; fi
@@ -28,7 +29,7 @@ limit_of() {
 	echo "$sum"
 }
 
-run_in_host() { # run_in_host NAME TEST...
+boot_host() { # boot_host NAME TEST...: one host; its log says how far it came
 	name=$1
 	shift
 	overlay=$(mktemp -d "${TMPDIR:-/tmp}/rasvm-overlay.XXXXXX")
@@ -37,28 +38,72 @@ run_in_host() { # run_in_host NAME TEST...
 	if lab_is_direct; then
 		sh "$LAB_SRC/direct.sh" "$name" "$overlay" || result=$?
 	else
-		sh "$LAB_SRC/boot.sh" "$name" "$overlay" "${LAB_TIMEOUT:-$(limit_of "$@")}" || result=$?
+		sh "$LAB_BOOT" "$name" "$overlay" "${LAB_TIMEOUT:-$(limit_of "$@")}" || result=$?
 	fi
 	rm -rf "$overlay"
 	overlay=
-	add_counts "$name" "$result"
 }
 
-# Counts come from the log; a host that did not get to its end is one more failure.
-add_counts() { # add_counts NAME RESULT
-	log=$LAB_LOGS/$1.log
-	counts=$(sed -n 's/^lab: end [0-9]* //p' "$log" 2>/dev/null | tail -n 1)
+# Counts of a host that came to its end, or died: what its tests had said until the one it died in.
+add_counts() { # add_counts LOG
+	counts=$(sed -n 's/^lab: end [0-9]* //p' "$1" | tail -n 1)
 	if [ -z "$counts" ]; then
-		seen=$(grep -c '^ok' "$log" 2>/dev/null || :)
-		bad=$(grep -c '^not ok' "$log" 2>/dev/null || :)
-		counts="${seen:-0} $((${bad:-0} + 1)) 0"
-		echo "not ok - $1: the host did not finish its list (status $2)"
+		at=$(grep -n '^# [^ ]* (limit ' "$1" | tail -n 1 | cut -d: -f1)
+		head -n "${at:-0}" "$1" >"$1.done"
+		skips=$(grep -c '^ok.*# SKIP' "$1.done" || :)
+		counts="$(($(grep -c '^ok' "$1.done" || :) - skips)) $(grep -c '^not ok' "$1.done" || :) $skips"
+		rm "$1.done"
 	fi
 	# shellcheck disable=SC2086 # three numbers
 	set -- $counts
 	passed=$((passed + $1))
 	failed=$((failed + $2))
 	skipped=$((skipped + $3))
+}
+
+# The test a host died in, or "boot" if it had not begun any.
+died_in() { # died_in LOG
+	died=$(sed -n 's/^# \([^ ]*\) (limit .*/\1/p' "$1" | tail -n 1)
+	echo "${died:-boot}"
+}
+
+from() { # from TEST LIST...: the list from there on
+	first=$1
+	shift
+	while [ "$#" -gt 0 ] && [ "$1" != "$first" ]; do
+		shift
+	done
+	echo "$@"
+}
+
+# A kernel of an emulated host may die without a fault of the tests'. The test it died in is begun anew in
+# another host, and the rest follows; one that two hosts died in has failed.
+run_in_host() { # run_in_host NAME TEST...
+	host=$1
+	shift
+	log=$LAB_LOGS/$host.log
+	last=
+	while [ "$#" -gt 0 ]; do
+		boot_host "$host" "$@"
+		[ -e "$log" ] || die "nothing could be booted (status $result)"
+		add_counts "$log"
+		if grep -q '^lab: end' "$log"; then return; fi
+		died=$(died_in "$log")
+		cp "$log" "$LAB_LOGS/$host-died.log"
+		cp "$LAB_LOGS/$host.console" "$LAB_LOGS/$host-died.console" 2>/dev/null || :
+		if [ "$died" = boot ]; then rest=$*; else rest=$(from "$died" "$@"); fi
+		if [ "$died" = "$last" ] || lab_is_direct; then
+			echo "not ok - $died: the host did not survive it (status $result)"
+			failed=$((failed + 1))
+			if [ "$died" = boot ]; then return; fi
+			rest=${rest#"$died"}
+		else
+			echo "# $host: the host died in $died (status $result): another one goes on from there"
+		fi
+		last=$died
+		# shellcheck disable=SC2086 # one argument a test
+		set -- $rest
+	done
 }
 
 one_boot() { # one_boot NAME: the hosts that have a list of their own
