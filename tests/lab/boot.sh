@@ -25,7 +25,7 @@ trap 'exit 130' INT TERM HUP
 
 # A kernel that hangs does not kill its test.
 watch_silence() { # watch_silence LOG PID
-	while sleep 10 </dev/null >/dev/null 2>&1; do # may outlive us: holds nothing open
+	while sleep 10 >/dev/null 2>&1; do # may outlive us: holds nothing open
 		limit=$(sed -n 's/^# [^ ]* (limit \([0-9]*\) s)$/\1/p' "$1" 2>/dev/null | tail -n 1)
 		heard=$(stat -c %Y "$1" 2>/dev/null || date +%s)
 		if [ $(($(date +%s) - heard)) -gt $((${limit:-60} + SILENT_S)) ]; then
