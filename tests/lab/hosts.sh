@@ -16,6 +16,7 @@ dies_in() { # dies_in TEST: and once less the next time
 
 boot() {
 	name=$1
+	mkdir -p "$LAB_LOGS"
 	: >"$LAB_LOGS/$name.log"
 	if dies_in boot; then exit 3; fi
 	while read -r test; do
