@@ -323,18 +323,18 @@ bool fw_ras_renew_pvtime(struct vm *vm, uintptr_t hva)
 	struct fw_locked fw = fw_lock(&vm->fw);
 	uintptr_t start = (uintptr_t)vm->pvtime;
 	bool ours = start && hva >= start && hva - start < vm->board.block[BOARD_PVTIME].size;
-	int r = 0;
+	int error = 0;
 
 	/* It is anonymous memory, so it comes back as zeroes. */
-	if (ours)
-		r = madvise((uint8_t *)vm->pvtime + align_down(hva - start, page), page,
-			    MADV_DONTNEED);
-	if (r)
-		log_error("cannot replace a page of stolen time: %s", strerror(errno));
+	if (ours &&
+	    madvise((uint8_t *)vm->pvtime + align_down(hva - start, page), page, MADV_DONTNEED))
+		error = errno;
+	fw_unlock(fw);
+	if (error)
+		log_error("cannot replace a page of stolen time: %s", strerror(error));
 	else if (ours)
 		log_warn(
 			"hardware memory error in the stolen time of CPUs: it counts from 0 again");
-	fw_unlock(fw);
 	return ours;
 }
 
