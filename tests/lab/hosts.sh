@@ -1,6 +1,7 @@
 #!/bin/sh
 # What check.sh makes of emulated hosts that die, with a stand-in for boot.sh: each test reports one result
-# and is over, but for those in $DEATHS/TEST, in which that many hosts die first.
+# and is over, but for those in $DEATHS/TEST, in which that many hosts die first, and
+# $DEATHS/failure-TEST, which fail that many times.
 # `hosts.sh` is the test; as LAB_BOOT it is the stand-in: hosts.sh NAME OVERLAY TIMEOUT_S.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -22,6 +23,7 @@ boot() {
 	while read -r test; do
 		say "# $test (limit 5 s)"
 		say "ok - $test: begins"
+		if dies_in "failure-$test"; then say "not ok - $test: fails"; fi
 		if dies_in "$test"; then exit 3; fi
 		say "# $test: 0 failed, 0.0 s"
 	done <"$2/lab/list"
@@ -53,6 +55,7 @@ if [ "$#" -gt 0 ]; then boot "$@"; fi
 status=0
 is 'a host that lives' '' '3 0 0, 0 hosts more'
 is 'one that dies in a test: that one and the rest in another' 'usage=1' '3 0 0, 1 hosts more'
+is 'one that dies in a test that had failed: that counts' 'usage=1 failure-usage=1' '3 1 0, 1 hosts more'
 is 'two that die in different tests' 'selftest=1 plan=1' '3 0 0, 2 hosts more'
 is 'two that die in the same: it has failed, the rest runs' 'usage=2' '2 1 0, 1 hosts more'
 is 'two that die in the last' 'plan=2' '2 1 0, 1 hosts more'
