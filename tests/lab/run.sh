@@ -58,9 +58,9 @@ show_transcript() {
 	cat "$LAB/tmp/transcript"
 	if [ "$status" -ge 128 ]; then
 		echo '--- console so far'
-		tail -n 40 "$LAB/tmp/work/out"
+		tail -n 40 "$LAB/tmp/test/out"
 		echo '--- rasvm said'
-		tail -n 20 "$LAB/tmp/work/err"
+		tail -n 20 "$LAB/tmp/test/err"
 	fi 2>/dev/null
 }
 

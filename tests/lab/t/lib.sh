@@ -2,7 +2,7 @@
 # Helpers of the lab's tests, read before each of them (busybox ash). What a test prints goes into
 # its transcript; what it proves is said by ok, not_ok, skip, is, matches and friends.
 
-WORK=$LAB/tmp/work
+WORK=$LAB/tmp/test
 KERNEL=$LAB/boot/Image
 INITRD=$LAB/boot/guest.cpio
 PAYLOADS=$LAB/payload
@@ -147,17 +147,21 @@ finish_vm() { # wait for it; $STATUS
 	show_vm
 }
 
-# wait_for PATTERN COUNT SECONDS: until that many console lines match, or the time is over.
-wait_for() {
-	tenths=$(($3 * 10))
-	while [ "$(grep -cE -e "$1" "$OUT")" -lt "$2" ]; do
+# wait_in FILE PATTERN COUNT SECONDS: until that many lines match, rasvm ended, or the time is over.
+wait_in() {
+	tenths=$(($4 * 10))
+	while [ "$(grep -cE -e "$2" "$1")" -lt "$3" ]; do
 		tenths=$((tenths - 1))
 		if [ "$tenths" -le 0 ] || ! kill -0 "$VM" 2>/dev/null; then
-			note "no $2 lines matching '$1' (rasvm running: $(kill -0 "$VM" 2>/dev/null && echo yes || echo no))"
+			note "no $3 lines matching '$2' (rasvm running: $(kill -0 "$VM" 2>/dev/null && echo yes || echo no))"
 			return 1
 		fi
 		sleep 0.1
 	done
+}
+
+wait_for() { # wait_for PATTERN COUNT SECONDS: on the console
+	wait_in "$OUT" "$@"
 }
 
 send() { # a line of console input

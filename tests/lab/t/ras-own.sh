@@ -17,14 +17,6 @@ lose() { # lose WHAT ADDRESS|holding=VALUE: of $VM
 	fi
 }
 
-wait_in() { # wait_in FILE PATTERN: 20 s at most
-	tenths=200
-	until grep -q "$2" "$1" || [ "$tenths" -le 0 ]; do
-		tenths=$((tenths - 1))
-		sleep 0.1
-	done
-}
-
 # Whatever happens, it does not hang.
 ends_within() { # ends_within WHAT SECONDS
 	tenths=$(($2 * 10))
@@ -112,9 +104,9 @@ frozen=cgroup$(sed -n 's/^0:://p' "/proc/$VM/cgroup")/frozen
 thread=$(grep -lx ras "/proc/$VM"/task/*/comm | sed 's|.*/task/\([0-9]*\)/.*|\1|')
 if mkdir "$frozen" && echo threaded >"$frozen/cgroup.type" && echo "$thread" >"$frozen/cgroup.threads"; then
 	echo 1 >"$frozen/cgroup.freeze"
-	wait_in "$frozen/cgroup.events" 'frozen 1'
+	wait_in "$frozen/cgroup.events" 'frozen 1' 1 20
 	lose 'stolen time again' "holding=$word"
-	wait_in "$ERR" "$LOST"
+	wait_in "$ERR" "$LOST" 1 20
 	has 'stolen time, met by the CPU: the operator is told' "$ERR" "$LOST"
 	echo 0 >"$frozen/cgroup.freeze"
 	finish_stolen_time 'stolen time, met by the CPU'
