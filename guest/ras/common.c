@@ -78,6 +78,17 @@ void inject(const char *name, uint64_t address)
 		print("inject %s\n", name);
 }
 
+bool injected(struct run *t)
+{
+	struct ras_cpu *c = &ras_cpu[this_cpu()->index % RAS_MAX_CPUS];
+	uint64_t before = c->count;
+
+	shared_write(&c->stop, 0);
+	inject("done", 0);
+	ras_spin(&c->stop, SPIN_ROUNDS);
+	return expect_eq(t, (int64_t)(c->count - before), 1, "the abort that comes last: taken");
+}
+
 bool wait_taken(struct run *t, unsigned index, uint64_t count)
 {
 	uint64_t start = timer_now();

@@ -124,7 +124,7 @@ static void g02(struct run *t)
 static void g03(struct run *t)
 {
 	struct log_page *p = log_page();
-	uint64_t first, start = timer_now();
+	uint64_t first, start;
 
 	if (!have_log(t) || !listen(t))
 		return;
@@ -134,6 +134,7 @@ static void g03(struct run *t)
 	wait_head(t, first + p->entries);
 	timer_spin_us(QUIET_US * machine.time_scale);
 	expect_eq(t, (int64_t)(p->head - p->tail), p->entries, "entries the guest has not read");
+	start = timer_now();
 	while (p->head - first < FLOOD_PAGES &&
 	       timer_us_since(start) < WAIT_US * machine.time_scale)
 		shared_write(&p->tail, shared_read(&p->head));

@@ -82,6 +82,13 @@ void ras_cleanup(struct run *t);
 /* Ask for an injection; `address` 0: none to be named. */
 void inject(const char *name, uint64_t address);
 
+/* An injection that may win against the way to where a test wants it is asked for again, this often. */
+#define RACE_TRIES 20
+
+/* Wait until what was asked for before has been done: requests are carried out in order, and this asks for
+ * an abort of this CPU, which is taken here. False, and the test failed: the CPU took something else. */
+bool injected(struct run *t);
+
 /* Wait until CPU `index` has taken `count` exceptions. */
 bool wait_taken(struct run *t, unsigned index, uint64_t count);
 

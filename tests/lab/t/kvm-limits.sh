@@ -6,7 +6,8 @@
 # the next access of a vCPU has no memory to reach.
 start_vm --flat -k "$PAYLOADS/psci.flat" -c 2 -m 64M --mem-backing "file=$WORK/ram" --timeout 40s \
 	-p 'test=E07 soak=30'
-sleep 4
+wait_for '^# seed=' 1 30
+sleep 1
 : >"$WORK/ram"
 finish_vm
 status_is 'RAM taken away' 3

@@ -25,16 +25,16 @@ status_is 'a halted guest can be stopped' 9
 # hence two ways to send a signal.
 for signal in TERM HUP; do
 	start_vm -k "$KERNEL" -i "$INITRD" -c 2 -m 256M -p "$PARAMS rasvm.steps=sleep:100" --timeout 60s
-	sleep 3
+	wait_for . 1 30
 	begin=$(cut -d. -f1 /proc/uptime)
 	kill "-$signal" "$VM"
 	finish_vm
 	status_is "SIG$signal" 9
-	at_most "SIG$signal: seconds to stop" "$(($(cut -d. -f1 /proc/uptime) - begin))" 4
+	at_most "SIG$signal: seconds to stop" "$(($(cut -d. -f1 /proc/uptime) - begin))" 8
 done
 
-echo '$ timeout -s INT 3 rasvm run ...'
-timeout -s INT -k 4 3 rasvm run -k "$KERNEL" -i "$INITRD" -c 2 -m 256M --timeout 60s \
+echo '$ timeout -s INT 5 rasvm run ...'
+timeout -s INT -k 10 5 rasvm run -k "$KERNEL" -i "$INITRD" -c 2 -m 256M --timeout 60s \
 	-p "$PARAMS rasvm.steps=sleep:100" >"$OUT" 2>"$ERR" </dev/null
 # shellcheck disable=SC2034 # read by status_is
 STATUS=$?

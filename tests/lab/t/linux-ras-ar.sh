@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2016
 # Lost pages that are used (AR), in a Linux guest: by a process, as data and as code, and by the kernel;
 # with ACPI, where a record says which page it is, and with a device tree, where none does.
-# timeout: 200
+# timeout: 400
 # needs: linux
 lose='mem-ar,level=uffd,count=0,when=console:^memory: page .* pa=(0x[0-9a-f]+) (touch|exec|read)$,gpa=$1'
 

@@ -6,8 +6,8 @@
 # needs: linux
 lost=100
 corrected=900
-seconds=30
-if [ -n "$SOAK" ]; then lost=600 corrected=5400 seconds=180; fi
+seconds=40
+if [ -n "$SOAK" ]; then lost=600 corrected=5400 seconds=240; fi
 # Only pages of processes and free ones are there (movablecore=), and not the first of them to be used.
 range=range=0x94000000-0x9e000000
 PARAMS="console=ttyS0 quiet $PATIENT movablecore=256M rootfstype=ramfs"
@@ -30,7 +30,7 @@ storm() { # storm WHAT STEP INJECTED OPTION...
 }
 
 # As fast as a kernel that is emulated can act on them: what its queue does not hold, it drops and says so.
-storm '48 at once' 12 48 -c 1 --ras limit=5 --inject "storm,pages=48,$range,when=console:^guest: ready for a storm\$"
+storm '48 at once' 20 48 -c 1 --ras limit=3 --inject "storm,pages=48,$range,when=console:^guest: ready for a storm\$"
 is '48 at once: pages the kernel knows of' "$(guest_value 'lost pages')" 48
 is '48 at once: dropped by the kernel' "$(guest_value 'dropped by the kernel')" 0
 at_least '48 at once: given up' "$(guest_value recovered)" 40

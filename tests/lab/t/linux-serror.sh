@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2016,SC2034
 # What a Linux guest makes of SErrors, by the severity (AET) that the syndrome gives: it lives or panics.
-# timeout: 240
+# timeout: 400
 # needs: linux
 after='when=console:devtmpfs: initialized'
 
@@ -30,8 +30,13 @@ many='count=8,every=200ms,when=console:^guest: ready for SErrors$'
 run_linux survive:10,poweroff -c 2 --trace trace.json \
 	--inject "serror,aet=ce,$many" --inject "serror,aet=ueo,cpu=1,at=100ms,$many"
 status_is 'restartable and corrected' 0
-is 'corrected, taken' "$(ras_count trace.json 'taken".*"esr":"0xbe001811"')" 8
-is 'restartable, taken' "$(ras_count trace.json 'taken".*"esr":"0xbe000811"')" 8
+# One that comes while the one before is still pending is merged with it.
+corrected=$(ras_count trace.json 'taken".*"esr":"0xbe001811"')
+restartable=$(ras_count trace.json 'taken".*"esr":"0xbe000811"')
+merged=$(ras_count trace.json 'known".*"why":"merged: another SError')
+at_least 'corrected, taken' "$corrected" 4
+at_least 'restartable, taken' "$restartable" 4
+is 'each was taken, or merged with one that was pending' $((corrected + restartable + merged)) 16
 grep '"ras_' trace.json
 
 fatal 'uncontainable' aet=uc be000011

@@ -14,7 +14,8 @@ ras() { # ras BOOTARGS [OPTION...]
 		--inject 'mem-ar,level=uffd,count=100,gpa=$1,when=console:^inject lose (0x[0-9a-f]+)$' \
 		--inject 'mem-ar,level=model,cpu=0,count=100,gpa=$1,when=console:^inject use-model (0x[0-9a-f]+)$' \
 		--inject 'mem-ao,level=model,count=100,gpa=$1,when=console:^inject ao (0x[0-9a-f]+)$' \
-		--inject 'storm,pages=140,range=0x8c000000-0x8d000000,when=console:^inject flood$'
+		--inject 'storm,pages=140,range=0x8c000000-0x8d000000,when=console:^inject flood$' \
+		--inject 'sea,cpu=0,count=1000,when=console:^inject done$' # the last rule: of several due, the last
 }
 
 with_syndromes() { # the same on CPUs that have the RAS extension
