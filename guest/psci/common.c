@@ -159,10 +159,23 @@ uint64_t job_suspend_until_sgi(uint64_t powerdown)
 
 	while (shared_read(&self->irq_count[SGI_TEST]) == taken && r.ret == 0) {
 		irq_disable();
-		self->scratch = 1;
+		shared_write(&self->scratch, 1);
 		r = psci_suspend(PSCI_CPU_SUSPEND, state, (uint64_t)secondary_entry, 0);
 		irq_enable();
 		barrier_isb();
 	}
 	return (uint64_t)r.ret;
+}
+
+bool wait_suspended(struct cpu *cpu)
+{
+	uint64_t start = timer_now();
+
+	while (!shared_read(&cpu->scratch)) {
+		if (timer_us_since(start) > STALL_US * machine.time_scale)
+			return false;
+		cpu_relax();
+	}
+	timer_spin_us(20000);
+	return true;
 }

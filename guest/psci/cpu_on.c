@@ -1,8 +1,7 @@
 /* Group D: CPU_ON, CPU_OFF, AFFINITY_INFO (Arm DEN0022F.b 5.5 to 5.7, 6.4.3). */
 #include "guest/psci/suite.h"
 
-#define SECOND_US 1000000
-#define BIT(n)    (UINT64_C(1) << (n))
+#define BIT(n) (UINT64_C(1) << (n))
 
 static void d01(struct run *t)
 {
@@ -44,24 +43,13 @@ static void d03(struct run *t)
 	}
 }
 
-/* Wait until the CPU running job_suspend_until_sgi() is in its suspend, as far as one can tell. */
-static void wait_suspended(struct cpu *cpu)
-{
-	uint64_t start = timer_now();
-
-	while (!shared_read(&cpu->scratch) && timer_us_since(start) < SECOND_US)
-		cpu_relax();
-	timer_spin_us(20000);
-}
-
 static bool suspend_cpu(struct run *t, unsigned i, uint64_t powerdown)
 {
 	if (!start_or_fail(t, i))
 		return false;
 	machine.cpu[i].scratch = 0;
 	smp_post(&machine.cpu[i], job_suspend_until_sgi, powerdown);
-	wait_suspended(&machine.cpu[i]);
-	return true;
+	return expect(t, wait_suspended(&machine.cpu[i]), "cpu%u: expected it to suspend", i);
 }
 
 static void wake_cpu(struct run *t, unsigned i)
@@ -69,7 +57,7 @@ static void wake_cpu(struct run *t, unsigned i)
 	struct cpu *cpu = &machine.cpu[i];
 
 	gic_send_sgi(cpu, SGI_TEST);
-	if (expect(t, smp_wait(cpu, SECOND_US), "cpu%u: expected to wake from its suspend", i))
+	if (expect(t, smp_wait(cpu, STALL_US), "cpu%u: expected to wake from its suspend", i))
 		expect_eq(t, (int64_t)cpu->result, PSCI_SUCCESS, "cpu%u: CPU_SUSPEND", i);
 }
 
@@ -173,8 +161,8 @@ static void d11(struct run *t)
 			if (!start_or_fail(t, i))
 				break;
 			smp_post(cpu, job_off_with_argument, round ? 0x10000 : 0);
-			if (!expect(t, smp_wait_off(cpu, SECOND_US),
-				    "cpu%u: expected OFF within 1 s, found %ld", i,
+			if (!expect(t, smp_wait_off(cpu, STALL_US),
+				    "cpu%u: expected OFF, found %ld", i,
 				    psci_affinity(cpu->mpidr, 0)))
 				break;
 			expect(t, shared_read(&cpu->done_sequence) != cpu->job.sequence,
@@ -205,7 +193,7 @@ static void d12(struct run *t)
 		return;
 	before = shared_read(&cpu->entries);
 	smp_post(cpu, job_arm_timer_and_off, 50000);
-	if (!expect(t, smp_wait_off(cpu, SECOND_US), "cpu1: expected OFF"))
+	if (!expect(t, smp_wait_off(cpu, STALL_US), "cpu1: expected OFF"))
 		return;
 	gic_send_sgi(cpu, SGI_TEST);
 	if (spi) {
@@ -289,7 +277,7 @@ static uint64_t job_revive_boot_cpu(uint64_t ctx)
 	struct cpu *boot = &machine.cpu[0];
 	int64_t ret;
 
-	if (!smp_wait_off(boot, SECOND_US))
+	if (!smp_wait_off(boot, STALL_US))
 		return 1;
 	timer_spin_us(20000);
 	ret = psci_cpu_on(boot->mpidr, (uint64_t)secondary_entry, ctx);
@@ -312,7 +300,7 @@ static void d17(struct run *t)
 		    r.ret))
 		return;
 	expect_hex(t, r.ctx, ctx, "boot CPU: x0 at entry");
-	expect(t, smp_wait(&machine.cpu[1], SECOND_US), "cpu1: expected its CPU_ON to return");
+	expect(t, smp_wait(&machine.cpu[1], STALL_US), "cpu1: expected its CPU_ON to return");
 	expect_eq(t, (int64_t)machine.cpu[1].result, PSCI_SUCCESS, "CPU_ON(boot CPU)");
 	expect_eq(t, psci_affinity(machine.cpu[0].mpidr, 0), AFFINITY_ON, "AFFINITY_INFO(boot)");
 }

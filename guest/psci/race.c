@@ -1,8 +1,6 @@
 /* Group E: calls that race with each other. */
 #include "guest/psci/suite.h"
 
-#define SECOND_US   1000000
-#define STALL_US    (10 * SECOND_US) /* a wake-up that is lost never comes, one of a busy host does */
 #define MAX_RACERS  16
 #define RACE_ROUNDS 20
 
@@ -50,8 +48,8 @@ static bool one_race(struct run *t, unsigned n)
 		smp_post(&machine.cpu[i], job_race_cpu_on, i);
 	job_race_cpu_on(0);
 	for (unsigned i = 1; i < n; i++)
-		if (!expect(t, smp_wait(&machine.cpu[i], 5 * SECOND_US),
-			    "cpu%u: CPU_ON did not return", i))
+		if (!expect(t, smp_wait(&machine.cpu[i], STALL_US), "cpu%u: CPU_ON did not return",
+			    i))
 			return false;
 	if (!expect_eq(t, count_ret(n, PSCI_SUCCESS), 1, "CPU_ON calls that succeeded"))
 		return false;
@@ -59,7 +57,7 @@ static bool one_race(struct run *t, unsigned n)
 		if (racers[i].ret != PSCI_SUCCESS)
 			expect_one_of(t, racers[i].ret, losers, ARRAY_LEN(losers),
 				      "cpu%u: losing CPU_ON", i);
-	if (!expect(t, smp_wait_entry(race_target, before, SECOND_US), "target: expected a start"))
+	if (!expect(t, smp_wait_entry(race_target, before, STALL_US), "target: expected a start"))
 		return false;
 	timer_spin_us(2000);
 	expect_eq(t, (int64_t)(shared_read(&race_target->entries) - before), 1, "target: starts");
@@ -106,9 +104,11 @@ static void e05(struct run *t)
 			if (ret != PSCI_SUCCESS &&
 			    !expect_one_of(t, ret, legal, 1, "CPU_ON during CPU_OFF"))
 				return;
-		} while (ret != PSCI_SUCCESS && timer_us_since(start) < SECOND_US);
-		if (!expect_eq(t, ret, PSCI_SUCCESS, "round %lu: CPU_ON within 1 s", round) ||
-		    !expect(t, smp_wait_entry(cpu, before, SECOND_US), "round %lu: lost start",
+		} while (ret != PSCI_SUCCESS &&
+			 timer_us_since(start) < STALL_US * machine.time_scale);
+		if (!expect_eq(t, ret, PSCI_SUCCESS,
+			       "round %lu: CPU_ON while and after it goes OFF", round) ||
+		    !expect(t, smp_wait_entry(cpu, before, STALL_US), "round %lu: lost start",
 			    round))
 			return;
 		expect_hex(t, cpu->entry.ctx, round, "round %lu: x0", round);
@@ -126,8 +126,7 @@ static void e06(struct run *t)
 		for (unsigned i = 1; i < machine.ncpus; i++) {
 			struct cpu *cpu = &machine.cpu[i];
 
-			expect(t, smp_wait_off(cpu, SECOND_US),
-			       "cpu%u: expected OFF within 1 s, found %ld", i,
+			expect(t, smp_wait_off(cpu, STALL_US), "cpu%u: expected OFF, found %ld", i,
 			       psci_affinity(cpu->mpidr, 0));
 			expect(t, shared_read(&cpu->done_sequence) != cpu->job.sequence,
 			       "cpu%u: CPU_OFF returned", i);

@@ -35,7 +35,7 @@ static void expect_call_elsewhere(struct run *t, const struct call *c, int64_t e
 	if (psci_affinity(cpu->mpidr, 0) != AFFINITY_ON && !start_or_fail(t, 1))
 		return;
 	smp_post(cpu, job_call, (uint64_t)c);
-	if (!expect(t, smp_wait(cpu, 500000), "%s 0x%lx: expected %ld, found no return",
+	if (!expect(t, smp_wait(cpu, 5 * SECOND_US), "%s 0x%lx: expected %ld, found no return",
 		    conduit_name(c->conduit), c->fid, expected)) {
 		smp_stop_all();
 		return;
@@ -201,7 +201,7 @@ static void b11(struct run *t)
 	expect_eq(t,
 		  smccc(PSCI_CPU_ON32, cpu->mpidr | garbage, entry | garbage, 0x89abcdef | garbage),
 		  PSCI_SUCCESS, "SMC32 CPU_ON with x1-x3[63:32] set");
-	if (expect(t, smp_wait_entry(cpu, before, 1000000), "cpu1: expected a start, found none"))
+	if (expect(t, smp_wait_entry(cpu, before, STALL_US), "cpu1: expected a start, found none"))
 		expect_hex(t, cpu->entry.ctx, 0x89abcdef, "cpu1: x0 at entry");
 	expect_eq(t, smccc(PSCI_AFFINITY_INFO32, cpu->mpidr | garbage, garbage, 0), AFFINITY_ON,
 		  "SMC32 AFFINITY_INFO with x1, x2[63:32] set");
@@ -307,7 +307,7 @@ static void b19(struct run *t)
 		  call_big_endian(PSCI_CPU_ON, cpu->mpidr, (uint64_t)secondary_entry,
 				  UINT64_C(0x0123456789abcdef)),
 		  PSCI_SUCCESS, "CPU_ON big-endian");
-	if (!expect(t, smp_wait_entry(cpu, before, 1000000), "cpu1: expected a start, found none"))
+	if (!expect(t, smp_wait_entry(cpu, before, STALL_US), "cpu1: expected a start, found none"))
 		return;
 	expect_hex(t, cpu->entry.ctx, UINT64_C(0x0123456789abcdef), "cpu1: x0 at entry");
 	expect_hex(t, cpu->entry.sctlr & SCTLR_EE, SCTLR_EE,
@@ -315,7 +315,7 @@ static void b19(struct run *t)
 }
 
 static const struct test tests[] = {
-	{ "B01", "denied ids answer NOT_SUPPORTED", b01, 40, 0, false },
+	{ "B01", "denied ids answer NOT_SUPPORTED", b01, 60, 0, false },
 	{ "B02", "only W0 selects the function", b02, 0, 0, false },
 	{ "B03", "execution continues at the next instruction", b03, 0, 0, false },
 	{ "B04", "registers a call must preserve are preserved", b04, 0, 0, false },

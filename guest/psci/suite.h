@@ -20,6 +20,9 @@ extern const struct test_group group_smccc, group_discovery, group_cpu_on, group
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+#define SECOND_US UINT64_C(1000000)
+#define STALL_US  (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
+
 /* SGI the tests use as a wake event. */
 #define SGI_TEST 1
 
@@ -75,5 +78,9 @@ uint64_t random_next(uint64_t *state);
 
 /* A job: suspend in standby_state() until an SGI_TEST comes, interrupts masked meanwhile. */
 uint64_t job_suspend_until_sgi(uint64_t powerdown);
+
+/* After that was posted, with the CPU's scratch 0: wait until its interrupts are masked, so that it
+ * misses no SGI, and then as long as it may take to get into its suspend. False: it did not begin. */
+bool wait_suspended(struct cpu *cpu);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "guest/lib/dt.h"
 
-#define SECOND_US      1000000
 #define SUSPEND_ROUNDS 100
 #define WARM_BOOTS     3
 #define MARKER_OFFSET  UINT64_C(0x40000) /* from the start of RAM; below where images go */
@@ -50,7 +49,7 @@ static void end_from_secondary(struct run *t, uint64_t fid)
 		return;
 	announce_end(t);
 	smp_post(&machine.cpu[1], job_call0, fid);
-	timer_spin_us(5 * SECOND_US);
+	timer_spin_us(STALL_US * machine.time_scale);
 	expect(t, false, "0x%lx on cpu1: expected the machine to end", fid);
 }
 
@@ -116,7 +115,7 @@ static void warm_reset(struct run *t, uint64_t boots)
 		start_busy(t);
 	} else if (machine.ncpus > 1 && start_or_fail(t, 1)) {
 		smp_post(&machine.cpu[1], job_call0, PSCI_SYSTEM_RESET2);
-		timer_spin_us(5 * SECOND_US);
+		timer_spin_us(STALL_US * machine.time_scale);
 		expect(t, false, "SYSTEM_RESET2 on cpu1: expected a reset");
 		return;
 	}
@@ -262,8 +261,8 @@ static bool one_system_suspend(struct run *t, uint64_t round)
 		      r.ret) &&
 	       expect_hex(t, r.ctx, ctx, "round %lu: x0", round) &&
 	       expect_hex(t, this_cpu()->entry.daif, DAIF_ALL, "round %lu: DAIF", round) &&
-	       expect(t, r.elapsed_us < SECOND_US, "round %lu: prompt resume, found %lu us", round,
-		      r.elapsed_us) &&
+	       expect(t, r.elapsed_us < SECOND_US * machine.time_scale,
+		      "round %lu: prompt resume, found %lu us", round, r.elapsed_us) &&
 	       expect_eq(t, (int64_t)(this_cpu()->irq_count[SGI_TEST] - before), 1,
 			 "round %lu: SGIs delivered after the resume", round);
 }
@@ -279,11 +278,12 @@ static void expect_denied_with_others(struct run *t)
 		  "SYSTEM_SUSPEND with cpu1 ON");
 	cpu->scratch = 0;
 	smp_post(cpu, job_suspend_until_sgi, 0);
-	timer_spin_us(50000);
+	if (!expect(t, wait_suspended(cpu), "cpu1: expected it to suspend"))
+		return;
 	expect_eq(t, suspend_refused(PSCI_SYSTEM_SUSPEND, entry, 0, 0), PSCI_DENIED,
 		  "SYSTEM_SUSPEND with cpu1 suspended");
 	gic_send_sgi(cpu, SGI_TEST);
-	expect(t, smp_wait(cpu, SECOND_US), "cpu1: expected to wake from its suspend");
+	expect(t, smp_wait(cpu, STALL_US), "cpu1: expected to wake from its suspend");
 	smp_stop(cpu);
 }
 

@@ -18,7 +18,7 @@
 #define SCTLR_SPINTMASK (UINT64_C(1) << 62)
 #define EC_INSN_ABORT   0x21u
 #define UNMAPPED_EP     (UINT64_C(1) << 47)
-#define SPIN_ROUNDS     (UINT64_C(1) << 26)
+#define SPIN_ROUNDS     (UINT64_C(1) << 30) /* some seconds; as in handler.S */
 #define SIGNAL_DELAY_US 20000
 #define PATTERN(i)      (UINT64_C(0x0101010101010101) * (i) ^ UINT64_C(0x8000000000000000))
 #define CONTEXT_NR      18
@@ -566,7 +566,8 @@ static void expect_preempted_interrupt(struct run *t)
 	gic_send_sgi(this_cpu(), SGI_TEST);
 	do
 		token = gic_ack();
-	while (gic_intid(token) != SGI_TEST && timer_us_since(start) < SECOND_US);
+	while (gic_intid(token) != SGI_TEST &&
+	       timer_us_since(start) < SECOND_US * machine.time_scale);
 	sdei_signal(this_cpu()->mpidr);
 	expect_eq(t, (int64_t)runs_on(0, E0), 1,
 		  "handlers entered while an interrupt was being handled");
@@ -594,7 +595,8 @@ static void l14(struct run *t)
 		return;
 	expect_eq(t, (int64_t)(s->word[1] - s->word[0]), 0, "interrupts taken in the handler");
 	start = timer_now();
-	while (shared_read(count) == s->word[0] && timer_us_since(start) < SECOND_US)
+	while (shared_read(count) == s->word[0] &&
+	       timer_us_since(start) < SECOND_US * machine.time_scale)
 		cpu_relax();
 	expect_eq(t, (int64_t)(shared_read(count) - s->word[0]), 1,
 		  "interrupts taken after COMPLETE");
@@ -635,8 +637,8 @@ static void l15(struct run *t)
 static const struct test tests[] = {
 	{ "L01", "x0 to x17 at entry", l01, 0, 0, false },
 	{ "L03", "PSTATE at entry", l03, 0, 0, false },
-	{ "L05", "a loop at EL1 and at EL0 is interrupted", l05, 0, 2, false },
-	{ "L06", "an AArch32 EL0 loop is interrupted", l06, 0, 2, false },
+	{ "L05", "a loop at EL1 and at EL0 is interrupted", l05, 60, 2, false },
+	{ "L06", "an AArch32 EL0 loop is interrupted", l06, 120, 2, false },
 	{ "L09", "EVENT_CONTEXT", l09, 0, 0, false },
 	{ "L10", "CONTEXT, COMPLETE, COMPLETE_AND_RESUME where no handler runs", l10, 0, 0, false },
 	{ "L11", "relative mode", l11, 0, 0, false },

@@ -200,7 +200,7 @@ sdei_abandon_at:
 	.global	sdei_spin, sdei_spin_end, sdei_spin_el0
 	.hidden	sdei_spin, sdei_spin_end, sdei_spin_el0
 sdei_spin_el0:
-	mov	x1, #(1 << 26)
+	mov	x1, #(1 << 30)			/* SPIN_ROUNDS in entry.c */
 sdei_spin:
 1:	ldr	x2, [x0]
 	cbnz	x2, 2f

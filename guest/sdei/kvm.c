@@ -45,14 +45,14 @@ static void insert(struct latency *l, uint64_t us)
 	l->us[i] = us;
 }
 
-/* Send, and wait until *count grows; microseconds, or 0 after a second. */
+/* Send, and wait until *count grows; microseconds, or 0 if that does not happen. */
 static uint64_t one_latency(void (*send)(void), const uint64_t *count)
 {
 	uint64_t before = shared_read(count), start = timer_now();
 
 	send();
 	while (shared_read(count) == before)
-		if (timer_us_since(start) > SECOND_US * machine.time_scale)
+		if (timer_us_since(start) > STALL_US * machine.time_scale)
 			return 0;
 	return timer_us_since(start) + 1;
 }
@@ -68,16 +68,16 @@ static bool measure(struct run *t, struct latency *l, void (*send)(void), const 
 	shared_write(&stop_spinning, 0);
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job_spin, masked);
-	wait_word(&cpu->scratch, SECOND_US);
+	wait_word(&cpu->scratch, STALL_US);
 	while (us && l->n < LATENCY_ROUNDS) {
 		timer_spin_us(2000);
 		us = one_latency(send, count);
 		insert(l, us);
 	}
 	shared_write(&stop_spinning, 1);
-	return expect(t, us, "%s %u: expected it to arrive within a second",
-		      masked ? "event" : "interrupt", l->n) &&
-	       expect(t, smp_wait(cpu, SECOND_US), "cpu1: lost");
+	return expect(t, us, "%s %u: expected it to arrive", masked ? "event" : "interrupt",
+		      l->n) &&
+	       expect(t, smp_wait(cpu, STALL_US), "cpu1: lost");
 }
 
 static void print_latency(const char *what, const struct latency *l)
@@ -168,16 +168,16 @@ static void one_sve_life(struct run *t, uint64_t seed)
 	shared_write(&sve_stop, 0);
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job_hold_sve, seed);
-	if (!expect(t, wait_word(&cpu->scratch, SECOND_US), "cpu1: SVE did not work"))
+	if (!expect(t, wait_word(&cpu->scratch, STALL_US), "cpu1: SVE did not work"))
 		return;
 	for (uint64_t n = 1; n <= SVE_ROUNDS; n++) {
 		timer_spin_us(random_next(&seed) % 200);
 		sdei_signal(cpu->mpidr);
-		if (!expect(t, wait_runs(1, E0, n, SECOND_US), "event %lu: lost", n))
+		if (!expect(t, wait_runs(1, E0, n, STALL_US), "event %lu: lost", n))
 			break;
 	}
 	shared_write(&sve_stop, 1);
-	if (!expect(t, smp_wait(cpu, SECOND_US), "cpu1: lost"))
+	if (!expect(t, smp_wait(cpu, STALL_US), "cpu1: lost"))
 		return;
 	note("vectors of %lu bits, %lu events", cpu->result * 8, runs_on(1, E0));
 	expect_sve(t, cpu->result);
@@ -199,7 +199,7 @@ static void s05(struct run *t)
 static void expect_signal_reaches(struct run *t, unsigned i)
 {
 	sdei_signal(machine.cpu[i].mpidr);
-	expect(t, wait_runs(i, E0, 1, SECOND_US), "EVENT_SIGNAL(0x%lx): expected cpu%u to run it",
+	expect(t, wait_runs(i, E0, 1, STALL_US), "EVENT_SIGNAL(0x%lx): expected cpu%u to run it",
 	       machine.cpu[i].mpidr, i);
 	expect_eq(t, (int64_t)runs_in_all(E0), i + 1, "runs of event 0 in all, signalled to cpu%u",
 		  i);
@@ -215,9 +215,9 @@ static void expect_route_reaches(struct run *t, unsigned i)
 		   "EVENT_GET_INFO(affinity) of SN");
 	sdei_enable(event);
 	fire(SN, NULL);
-	expect(t, wait_runs(i, SN, 1, SECOND_US), "RM_PE 0x%lx: expected cpu%u to run SN",
+	expect(t, wait_runs(i, SN, 1, STALL_US), "RM_PE 0x%lx: expected cpu%u to run SN",
 	       machine.cpu[i].mpidr, i);
-	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, SECOND_US);
+	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, STALL_US);
 	expect_eq(t, (int64_t)runs_in_all(SN), i + 1, "runs of SN in all, routed to cpu%u", i);
 	sdei_unregister(event);
 }

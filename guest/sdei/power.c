@@ -2,7 +2,8 @@
 #include "guest/sdei/suite.h"
 
 #define ASLEEP_US      50000  /* after that a CPU that is about to suspend has */
-#define FALLBACK_US    400000 /* a timer ends a suspend that no event ends */
+#define SUSPENDED_US   500000 /* after that it has even if the host held it up */
+#define FALLBACK_US    400000 /* a timer ends a suspend that is not refused */
 #define WAKE_ROUNDS    100
 #define RASVM_STANDBY  0x00000000u /* original format, if the device tree lists no state */
 #define RASVM_POWERED  0x00010000u
@@ -71,7 +72,7 @@ static uint64_t job_wait_for_boot_cpu(uint64_t arg)
 
 	(void)arg;
 	while (psci_affinity(boot->mpidr, 0) != AFFINITY_OFF &&
-	       timer_us_since(start) < SECOND_US * machine.time_scale)
+	       timer_us_since(start) < STALL_US * machine.time_scale)
 		cpu_relax();
 	return (uint64_t)psci_cpu_on(boot->mpidr, entry_point(), 0);
 }
@@ -150,7 +151,7 @@ static void r03_shared(struct run *t)
 	timer_spin_us(ASLEEP_US);
 	expect_eq(t, (int64_t)runs_in_all(SN), 0, "runs of SN while cpu1 is masked");
 	call1(t, SDEI_FID_PE_UNMASK, 0);
-	wait_runs(1, SN, 1, SECOND_US);
+	wait_runs(1, SN, 1, STALL_US);
 	timer_spin_us(ASLEEP_US);
 	expect_eq(t, (int64_t)runs_on(1, SN), 1, "runs of SN on cpu1 when it is unmasked");
 	expect_eq(t, (int64_t)runs_in_all(SN), 1, "runs of SN in all");
@@ -177,15 +178,14 @@ static void r04(struct run *t)
 	set_handler(E0, handler_psci);
 	sdei_pe_unmask();
 	fire(E0, this_cpu());
-	if (!expect(t, wait_ends(0, E0, 1, SECOND_US), "expected the handler to run"))
+	if (!expect(t, wait_ends(0, E0, 1, STALL_US), "expected the handler to run"))
 		return;
 	expect_eq(t, (int64_t)s->word[0], smccc(PSCI_VERSION, 0, 0, 0), "PSCI_VERSION");
 	expect_eq(t, (int64_t)s->word[1], AFFINITY_ON, "AFFINITY_INFO(self)");
 	expect_eq(t, (int64_t)s->word[2], AFFINITY_OFF, "AFFINITY_INFO(cpu1)");
 	expect_eq(t, (int64_t)s->word[3], 0, "PSCI_FEATURES(CPU_ON)");
 	expect_eq(t, (int64_t)s->word[4], PSCI_SUCCESS, "CPU_ON(cpu1)");
-	expect(t, smp_wait_entry(&machine.cpu[1], entries, 2 * SECOND_US),
-	       "cpu1: expected a start");
+	expect(t, smp_wait_entry(&machine.cpu[1], entries, STALL_US), "cpu1: expected a start");
 }
 
 struct suspend_call {
@@ -229,7 +229,7 @@ static void r04_suspend(struct run *t)
 	set_handler(E0, handler_suspends);
 	sdei_pe_unmask();
 	fire(E0, this_cpu());
-	if (!expect(t, wait_ends(0, E0, 1, 3 * SECOND_US), "expected the handler to run"))
+	if (!expect(t, wait_ends(0, E0, 1, STALL_US), "expected the handler to run"))
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
 		expect_eq(t, (int64_t)word[2 * i], PSCI_DENIED, "%s in a handler", names[i]);
@@ -272,7 +272,7 @@ static bool off_in_handler(struct run *t, handler_fn *fn, int64_t status, const 
 	set_handler(SN, fn);
 	call1(t, SDEI_FID_PE_UNMASK, 0);
 	fire(SN, NULL);
-	off = smp_wait_off(&machine.cpu[1], 2 * SECOND_US);
+	off = smp_wait_off(&machine.cpu[1], STALL_US);
 	expect_eq(t, (int64_t)sdei_of(&machine.cpu[1])->word[0], 0, "%s returned", how);
 	set_handler(SN, NULL);
 	return expect(t, off, "cpu1: expected OFF after %s", how) &&
@@ -285,7 +285,7 @@ static void expect_nothing_left(struct run *t, const char *how)
 	clear_records();
 	sdei_pe_unmask();
 	fire(SN, NULL);
-	wait_runs(0, SN, 1, SECOND_US);
+	wait_runs(0, SN, 1, STALL_US);
 	expect_eq(t, (int64_t)runs_on(0, SN), 1, "runs of SN on cpu0 after %s", how);
 	sdei_pe_mask();
 	if (!start_or_fail(t, 1))
@@ -295,7 +295,7 @@ static void expect_nothing_left(struct run *t, const char *how)
 	if (!make_ready(t, 1, E0))
 		return;
 	fire(E0, &machine.cpu[1]);
-	expect(t, wait_runs(1, E0, 1, SECOND_US), "cpu1: expected event 0 to run after %s", how);
+	expect(t, wait_runs(1, E0, 1, STALL_US), "cpu1: expected event 0 to run after %s", how);
 	smp_stop(&machine.cpu[1]);
 	sdei_unregister(suite.event[SN]);
 }
@@ -332,7 +332,7 @@ static void r06_nested(struct run *t)
 	set_handler(E0, handler_fire_critical);
 	set_handler(PC, handler_cpu_off);
 	fire(E0, cpu);
-	if (!expect(t, smp_wait_off(cpu, 2 * SECOND_US), "cpu1: expected OFF"))
+	if (!expect(t, smp_wait_off(cpu, STALL_US), "cpu1: expected OFF"))
 		return;
 	expect_eq(t, (int64_t)sdei_of(cpu)->word[0], 0, "a handler went on after CPU_OFF");
 	set_handler(E0, NULL);
@@ -342,8 +342,8 @@ static void r06_nested(struct run *t)
 		return;
 	fire(E0, cpu);
 	fire(PC, cpu);
-	expect(t, wait_runs(1, E0, 1, SECOND_US), "cpu1: expected event 0 in the next life");
-	expect(t, wait_runs(1, PC, 1, SECOND_US), "cpu1: expected PC in the next life");
+	expect(t, wait_runs(1, E0, 1, STALL_US), "cpu1: expected event 0 in the next life");
+	expect(t, wait_runs(1, PC, 1, STALL_US), "cpu1: expected PC in the next life");
 }
 
 /* R07: calls that end the machine. The result line comes before, as the machine's exit is half of the
@@ -459,15 +459,20 @@ static void handler_context(struct sdei_entry *entry)
 	this_sdei()->word[W_X0] = (uint64_t)sdei_context(0);
 }
 
-static void timed_suspend(uint64_t state)
+/* A timer ends a suspend that the event does not end. */
+static struct sleep {
+	uint64_t state, fallback_us;
+} sleep;
+
+static void timed_suspend(const struct sleep *how)
 {
 	struct sdei_cpu *s = this_sdei();
 	struct suspend_result r;
 
 	irq_disable();
-	timer_wake_in_us(FALLBACK_US);
+	timer_wake_in_us(how->fallback_us);
 	shared_write(&this_cpu()->scratch, 1);
-	r = psci_suspend(PSCI_CPU_SUSPEND, state, entry_point(), 0);
+	r = psci_suspend(PSCI_CPU_SUSPEND, how->state, entry_point(), 0);
 	s->word[W_MASKED] = (uint64_t)sdei_pe_mask();
 	timer_wake_cancel();
 	irq_enable();
@@ -481,32 +486,34 @@ static void timed_suspend(uint64_t state)
 	s->word[W_RUNS] = shared_read(&s->runs[E0]);
 }
 
-static uint64_t job_suspend(uint64_t state)
+static uint64_t job_suspend(uint64_t how)
 {
-	timed_suspend(state);
+	timed_suspend((const struct sleep *)how);
 	return 0;
 }
 
 /* cpu1 asleep, then signalled. */
-static const uint64_t *signal_asleep(struct run *t, uint64_t state)
+static const uint64_t *signal_asleep(struct run *t, uint64_t state, uint64_t fallback_us)
 {
 	struct cpu *cpu = &machine.cpu[1];
 
 	shared_write(&cpu->scratch, 0);
-	smp_post(cpu, job_suspend, state);
-	wait_word(&cpu->scratch, SECOND_US);
-	timer_spin_us(ASLEEP_US);
+	sleep = (struct sleep){ state, fallback_us };
+	smp_post(cpu, job_suspend, (uint64_t)&sleep);
+	if (!expect(t, wait_word(&cpu->scratch, STALL_US), "cpu1: expected it to suspend"))
+		return NULL;
+	timer_spin_us(SUSPENDED_US);
 	expect_eq(t, sdei_signal(cpu->mpidr), SDEI_SUCCESS, "EVENT_SIGNAL");
-	if (!expect(t, smp_wait(cpu, 2 * SECOND_US), "cpu1: expected to wake up"))
+	if (!expect(t, smp_wait(cpu, 2 * STALL_US), "cpu1: expected to wake up"))
 		return NULL;
 	return sdei_of(cpu)->word;
 }
 
 static void expect_woken(struct run *t, const uint64_t *word)
 {
-	expect(t, word[W_ELAPSED] < FALLBACK_US - ASLEEP_US,
-	       "expected the event to end the suspend after %u us, found %lu us (the timer is at %u)",
-	       ASLEEP_US, word[W_ELAPSED], FALLBACK_US);
+	expect(t, word[W_ELAPSED] < STALL_US / 2,
+	       "expected the event to end the suspend after %u us, found %lu us (the timer is at %lu)",
+	       SUSPENDED_US, word[W_ELAPSED], STALL_US);
 }
 
 static void r08(struct run *t)
@@ -516,7 +523,7 @@ static void r08(struct run *t)
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
 	set_handler(E0, handler_context);
-	word = signal_asleep(t, find_state(false));
+	word = signal_asleep(t, find_state(false), STALL_US);
 	if (!word)
 		return;
 	expect_woken(t, word);
@@ -536,7 +543,7 @@ static void r08_masked(struct run *t)
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
 	call1(t, SDEI_FID_PE_MASK, 0);
-	word = signal_asleep(t, find_state(false));
+	word = signal_asleep(t, find_state(false), 3 * SECOND_US);
 	if (!word)
 		return;
 	expect_eq(t, (int64_t)word[W_RET], PSCI_SUCCESS, "CPU_SUSPEND(standby)");
@@ -575,12 +582,12 @@ static void r08_race(struct run *t)
 	for (uint64_t i = 1; i <= WAKE_ROUNDS; i++) {
 		timer_spin_us(random_next(&seed) % 300);
 		sdei_signal(cpu->mpidr);
-		if (!expect(t, wait_runs(1, E0, i, 5 * SECOND_US),
+		if (!expect(t, wait_runs(1, E0, i, STALL_US),
 			    "round %lu: cpu1 slept through the event", i))
 			break;
 	}
 	gic_send_sgi(cpu, SGI_TEST);
-	if (!expect(t, smp_wait(cpu, 5 * SECOND_US), "cpu1: slept through an SGI"))
+	if (!expect(t, smp_wait(cpu, STALL_US), "cpu1: slept through an SGI"))
 		return;
 	expect_eq(t, (int64_t)cpu->result, 0, "CPU_SUSPEND calls that failed");
 	expect_eq(t, (int64_t)runs_on(1, E0), WAKE_ROUNDS, "runs of event 0");
@@ -592,7 +599,7 @@ static void r10(struct run *t)
 
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
-	word = signal_asleep(t, find_state(true));
+	word = signal_asleep(t, find_state(true), STALL_US);
 	if (!word)
 		return;
 	if (!word[W_VIA_ENTRY]) {
@@ -678,10 +685,10 @@ static bool signal_waiting(struct run *t, uint64_t (*job)(uint64_t), uint64_t ar
 
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job, arg);
-	wait_word(&cpu->scratch, SECOND_US);
+	wait_word(&cpu->scratch, STALL_US);
 	timer_spin_us(ASLEEP_US / 2);
 	sdei_signal(cpu->mpidr);
-	awake = expect(t, wait_runs(1, E0, arg, SECOND_US) && smp_wait(cpu, SECOND_US),
+	awake = expect(t, wait_runs(1, E0, arg, STALL_US) && smp_wait(cpu, STALL_US),
 		       "run %lu: expected the event to wake cpu1", arg);
 	if (!awake)
 		gic_send_sgi(cpu, SGI_TEST);
@@ -725,10 +732,10 @@ static const struct test tests[] = {
 	{ "R07-off", "SYSTEM_OFF in a handler", r07_off, 0, 0, true },
 	{ "R07-reset", "SYSTEM_RESET in a handler", r07_reset, 0, 0, true },
 	{ "R07-warm", "SYSTEM_RESET2 in a handler: SDEI as at boot", r07_warm, 0, 0, true },
-	{ "R08", "an event ends a standby state", r08, 0, 2, false },
-	{ "R08-masked", "an event for a masked CPU in standby is kept", r08_masked, 0, 2, false },
+	{ "R08", "an event ends a standby state", r08, 60, 2, false },
+	{ "R08-masked", "an event for a masked CPU in standby is kept", r08_masked, 60, 2, false },
 	{ "R08-race", "events at random moments around CPU_SUSPEND", r08_race, 60, 2, false },
-	{ "R10", "power-down: handlers kept, masked, the event runs at PE_UNMASK", r10, 0, 2,
+	{ "R10", "power-down: handlers kept, masked, the event runs at PE_UNMASK", r10, 60, 2,
 	  false },
 	{ "R10-system", "SYSTEM_SUSPEND: handlers kept, masked", r10_system, 0, 0, false },
 	{ "R12", "an event ends WFI and WFE", r12, 0, 2, false },

@@ -223,13 +223,13 @@ static void run_variant(struct run *t, const struct variant *v)
 		return;
 	shared_write(&victim->scratch, 0);
 	smp_post(victim, job_victim, (uint64_t)v);
-	if (!expect(t, wait_word(&victim->scratch, SECOND_US), "victim: expected it to get ready"))
+	if (!expect(t, wait_word(&victim->scratch, STALL_US), "victim: expected it to get ready"))
 		return;
 	send_events(t, victim, events);
 	timer_spin_us(LONGEST_GAP_US);
 	shared_write(&registers_stop, 1);
 	gic_send_sgi(victim, SGI_TEST); /* out of WFI */
-	if (expect(t, smp_wait(victim, SECOND_US), "victim: expected it to stop"))
+	if (expect(t, smp_wait(victim, STALL_US), "victim: expected it to stop"))
 		expect_eq(t, (int64_t)victim->result, SDEI_SUCCESS, "victim: SDEI calls");
 	expect_registers(t);
 	note("%lu events in %lu rounds of checks", sink.events, registers_loops);

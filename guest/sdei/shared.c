@@ -72,7 +72,7 @@ static void one_route(struct run *t, enum slot slot, unsigned target, bool by_ro
 	expect_total_stays(t, slot, triggers, "RM_PE");
 	expect_eq(t, (int64_t)runs_on(target, slot), (int64_t)triggers,
 		  "runs of %s on cpu%u, where it is routed", slot_name(slot), target);
-	wait_status(slot, SDEI_REGISTERED | SDEI_ENABLED, SECOND_US);
+	wait_status(slot, SDEI_REGISTERED | SDEI_ENABLED, STALL_US);
 	expect_call(t, (target + 1) % n, SDEI_FID_UNREGISTER, event, SDEI_SUCCESS,
 		    "EVENT_UNREGISTER");
 }
@@ -158,7 +158,7 @@ static bool one_unmask_race(struct run *t, enum slot slot, uint64_t round)
 	shared_write(&remask, round);
 	expect_eq(t, sdei_pe_mask(), 1, "cpu0: PE_MASK after round %lu", round);
 	for (unsigned i = 1; i < machine.ncpus; i++)
-		if (!expect(t, smp_wait(&machine.cpu[i], SECOND_US), "cpu%u: lost", i) ||
+		if (!expect(t, smp_wait(&machine.cpu[i], STALL_US), "cpu%u: lost", i) ||
 		    !expect_eq(t, (int64_t)machine.cpu[i].result, 1, "cpu%u: PE_MASK", i))
 			return false;
 	return expect_total(t, slot, round, "after the round");
@@ -224,9 +224,9 @@ static void expect_never_twice(struct run *t)
 		smp_post(&machine.cpu[i], job_trigger_for, SECOND_US / 2);
 	triggers = job_trigger_for(SECOND_US / 2);
 	for (unsigned i = 1; i < machine.ncpus; i++)
-		if (expect(t, smp_wait(&machine.cpu[i], 2 * SECOND_US), "cpu%u: lost", i))
+		if (expect(t, smp_wait(&machine.cpu[i], STALL_US), "cpu%u: lost", i))
 			triggers += machine.cpu[i].result;
-	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, SECOND_US);
+	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, STALL_US);
 	for (unsigned i = 0; i < machine.ncpus; i++)
 		expect_eq(t, (int64_t)sdei_of(&machine.cpu[i])->word[1], 0,
 			  "cpu%u: times that it found the handler running elsewhere", i);
@@ -250,7 +250,7 @@ static void o05(struct run *t)
 	release_held();
 	expect_total(t, SN, 2, "after the first completed");
 	expect_total_stays(t, SN, 2, "after the second completed");
-	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, SECOND_US);
+	wait_status(SN, SDEI_REGISTERED | SDEI_ENABLED, STALL_US);
 	expect_never_twice(t);
 }
 
@@ -263,7 +263,7 @@ static bool held_on_cpu1(struct run *t)
 	set_handler(SN, handler_held);
 	expect_call(t, 1, SDEI_FID_PE_UNMASK, 0, SDEI_SUCCESS, "PE_UNMASK");
 	fire(SN, NULL);
-	return expect(t, wait_runs(1, SN, 1, SECOND_US), "cpu1: expected the handler of SN to run");
+	return expect(t, wait_runs(1, SN, 1, STALL_US), "cpu1: expected the handler of SN to run");
 }
 
 static void o07(struct run *t)
@@ -280,7 +280,7 @@ static void o07(struct run *t)
 	expect_eq(t, sdei_enable(event), SDEI_DENIED, "EVENT_ENABLE while it runs");
 	expect_eq(t, fire(SN, NULL), SDEI_DENIED, "trigger of an unregistered handler");
 	release_held();
-	expect(t, wait_status(SN, 0, SECOND_US),
+	expect(t, wait_status(SN, 0, STALL_US),
 	       "EVENT_STATUS after it completed: expected 0, found %ld", sdei_status(event));
 	expect_eq(t, sdei_unregister(event), SDEI_DENIED, "EVENT_UNREGISTER after it completed");
 	expect_eq(t, register_on(t, other, SN, 0, 0), SDEI_SUCCESS, "cpu%u: EVENT_REGISTER", other);
@@ -300,7 +300,7 @@ static void o08(struct run *t)
 	expect_eq(t, sdei_disable(event), SDEI_SUCCESS, "EVENT_DISABLE while it runs");
 	expect_eq(t, sdei_status(event), SDEI_REGISTERED | SDEI_RUNNING, "EVENT_STATUS");
 	release_held();
-	expect(t, wait_status(SN, SDEI_REGISTERED, SECOND_US),
+	expect(t, wait_status(SN, SDEI_REGISTERED, STALL_US),
 	       "EVENT_STATUS after it completed: expected 1, found %ld", sdei_status(event));
 	expect_total_stays(t, SN, 1, "disabled while it ran");
 	expect_eq(t, sdei_enable(event), SDEI_SUCCESS, "EVENT_ENABLE");
@@ -346,11 +346,12 @@ static uint64_t job_lives(uint64_t us)
 	uint64_t start = timer_now();
 
 	sdei_pe_unmask();
-	while (timer_us_since(start) < us && one_life(self, E0)) {
-		if (suite.trigger && (!one_life(self, PN) || !one_life(self, PC)))
+	do {
+		if (!one_life(self, E0) ||
+		    (suite.trigger && (!one_life(self, PN) || !one_life(self, PC))))
 			break;
 		self->word[2]++;
-	}
+	} while (timer_us_since(start) < us);
 	sdei_pe_mask();
 	return 0;
 }
@@ -365,7 +366,7 @@ static void o09(struct run *t)
 		smp_post(&machine.cpu[i], job_lives, us);
 	job_lives(us);
 	for (unsigned i = 1; i < machine.ncpus; i++)
-		expect(t, smp_wait(&machine.cpu[i], 5 * SECOND_US), "cpu%u: lost", i);
+		expect(t, smp_wait(&machine.cpu[i], STALL_US), "cpu%u: lost", i);
 	for (unsigned i = 0; i < machine.ncpus; i++) {
 		const struct sdei_cpu *c = sdei_of(&machine.cpu[i]);
 

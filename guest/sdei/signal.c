@@ -168,7 +168,9 @@ static void k07(struct run *t)
 		if (!expect_eq(t, sdei_signal(machine.cpu[1].mpidr), SDEI_SUCCESS, "SIGNAL"))
 			return;
 		while (shared_read(&message.answered) != round)
-			if (!expect(t, timer_us_since(start) < t->soak_s * SECOND_US + STALL_US,
+			if (!expect(t,
+				    timer_us_since(start) <
+					    t->soak_s * SECOND_US + STALL_US * machine.time_scale,
 				    "round %lu: expected the handler to run, found %lu answers",
 				    round, message.answered))
 				return;

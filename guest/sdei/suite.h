@@ -131,7 +131,7 @@ extern const char sdei_entry_normal[], sdei_entry_critical[], sdei_entry_normal_
 uint64_t sdei_spin(const uint64_t *word, uint64_t rounds);
 extern const char sdei_spin_end[];
 extern const char sdei_spin_a32[], sdei_spin_a32_end[]; /* for el0_run_a32() */
-void sdei_spin_el0(void); /* sdei_spin(x0, 2^26), then back to EL1; for el0_run() */
+void sdei_spin_el0(void); /* sdei_spin(x0, 2^30), then back to EL1; for el0_run() */
 
 /* What a handler does besides recording; runs in it, on the CPU it came to, with DAIF masked. It may
  * set entry->leave and leave_arg. Waits must be bounded: no watchdog interrupts a handler. */

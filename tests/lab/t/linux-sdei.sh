@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # Linux with a device tree as SDEI client: it finds the interface, resets it, unmasks each CPU; masks
 # a CPU before it goes off, unmasks it when it is back. (linux-kexec: and hands it on clean.)
-# timeout: 300
+# timeout: 500
 # needs: linux
 
 loops=10

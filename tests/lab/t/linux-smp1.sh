@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # Debian on one CPU: discovery, suspend to idle, suspend to memory (SYSTEM_SUSPEND), power-off.
-# timeout: 240
+# timeout: 400
 # needs: linux
 run_linux log,online:1,hotplug:1,dt,freeze:6,mem:5,poweroff -c 1 --stats
 status_is 'power-off' 0

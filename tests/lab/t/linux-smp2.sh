@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # Debian on two CPUs: discovery, hotplug, suspend, and the firmware trace of it all.
-# timeout: 240
+# timeout: 400
 # needs: linux
 loops=20
 if [ -n "$SOAK" ]; then loops=200; fi

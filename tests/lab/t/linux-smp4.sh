@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # Debian on four CPUs, with the hotplug loop over all of them.
-# timeout: 240
+# timeout: 400
 # needs: linux
 loops=20
 if [ -n "$SOAK" ]; then loops=200; fi
