@@ -88,11 +88,11 @@ void cpu_entered(struct cpu *cpu)
 	call_on_stack(cpu->stack_top, worker, cpu);
 }
 
-static bool wait_change(const uint64_t *word, uint64_t from, uint64_t us)
+bool smp_wait_word(const uint64_t *word, uint64_t n, uint64_t us)
 {
 	uint64_t start = timer_now();
 
-	while (shared_read(word) == from) {
+	while (shared_read(word) < n) {
 		if (timer_us_since(start) > us * machine.time_scale)
 			return false;
 		cpu_relax();
@@ -102,7 +102,7 @@ static bool wait_change(const uint64_t *word, uint64_t from, uint64_t us)
 
 bool smp_wait_entry(const struct cpu *cpu, uint64_t entries_before, uint64_t us)
 {
-	return wait_change(&cpu->entries, entries_before, us);
+	return smp_wait_word(&cpu->entries, entries_before + 1, us);
 }
 
 bool smp_start(struct cpu *cpu, uint64_t ctx, int64_t *ret)

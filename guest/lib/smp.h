@@ -13,6 +13,10 @@ void smp_init(void);
 /* CPU_ON and wait until it waits for jobs. False after a second, or if CPU_ON failed (*ret). */
 bool smp_start(struct cpu *cpu, uint64_t ctx, int64_t *ret);
 
+/* Wait until *word, which somebody else writes, is n or more. False after `us`, which time_scale multiplies,
+ * as in all waits here. Any CPU, handlers too. */
+bool smp_wait_word(const uint64_t *word, uint64_t n, uint64_t us);
+
 /* After somebody called CPU_ON: wait until the CPU has come in more than `entries_before` times. */
 bool smp_wait_entry(const struct cpu *cpu, uint64_t entries_before, uint64_t us);
 

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SECOND_US UINT64_C(1000000)
+#define STALL_US  (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
+
 uint64_t timer_now(void); /* ticks */
 uint64_t timer_ticks(uint64_t us);
 uint64_t timer_us_since(uint64_t start_ticks);

@@ -169,13 +169,8 @@ uint64_t job_suspend_until_sgi(uint64_t powerdown)
 
 bool wait_suspended(struct cpu *cpu)
 {
-	uint64_t start = timer_now();
-
-	while (!shared_read(&cpu->scratch)) {
-		if (timer_us_since(start) > STALL_US * machine.time_scale)
-			return false;
-		cpu_relax();
-	}
+	if (!smp_wait_word(&cpu->scratch, 1, STALL_US))
+		return false;
 	timer_spin_us(20000);
 	return true;
 }

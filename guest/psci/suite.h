@@ -20,9 +20,6 @@ extern const struct test_group group_smccc, group_discovery, group_cpu_on, group
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SECOND_US UINT64_C(1000000)
-#define STALL_US  (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
-
 /* SGI the tests use as a wake event. */
 #define SGI_TEST 1
 

@@ -91,11 +91,7 @@ bool injected(struct run *t)
 
 bool wait_taken(struct run *t, unsigned index, uint64_t count)
 {
-	uint64_t start = timer_now();
-
-	while (shared_read(&ras_cpu[index].count) < count &&
-	       timer_us_since(start) < WAIT_US * machine.time_scale)
-		cpu_relax();
+	smp_wait_word(&ras_cpu[index].count, count, STALL_US);
 	return expect_eq(t, (int64_t)shared_read(&ras_cpu[index].count), (int64_t)count,
 			 "exceptions taken by cpu%u", index);
 }

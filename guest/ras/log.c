@@ -65,13 +65,8 @@ static void deafen(void)
 
 static bool wait_head(struct run *t, uint64_t head)
 {
-	uint64_t start = timer_now();
-
-	while (shared_read(&log_page()->head) < head &&
-	       timer_us_since(start) < WAIT_US * machine.time_scale)
-		cpu_relax();
-	return expect(t, shared_read(&log_page()->head) >= head, "head: expected %lu, found %lu",
-		      head, log_page()->head);
+	return expect(t, smp_wait_word(&log_page()->head, head, STALL_US),
+		      "head: expected %lu, found %lu", head, log_page()->head);
 }
 
 static void g01(struct run *t)
@@ -102,12 +97,8 @@ static void g02(struct run *t)
 	inject("ao", (uint64_t)page);
 	if (wait_head(t, head + 1)) {
 		struct log_entry *e = log_entry(head);
-		uint64_t start = timer_now();
 
-		while (!shared_read(&handled) &&
-		       timer_us_since(start) < WAIT_US * machine.time_scale)
-			cpu_relax();
-		expect(t, handled >= 1, "the event's handler ran");
+		expect(t, smp_wait_word(&handled, 1, STALL_US), "the event's handler ran");
 		expect_hex(t, e->gpa, (uint64_t)page, "address in the entry");
 		expect_hex(t, e->bytes, PAGE_BYTES, "bytes in the entry");
 		expect_eq(t, e->class, 0, "class in the entry");
@@ -136,7 +127,7 @@ static void g03(struct run *t)
 	expect_eq(t, (int64_t)(p->head - p->tail), p->entries, "entries the guest has not read");
 	start = timer_now();
 	while (p->head - first < FLOOD_PAGES &&
-	       timer_us_since(start) < WAIT_US * machine.time_scale)
+	       timer_us_since(start) < STALL_US * machine.time_scale)
 		shared_write(&p->tail, shared_read(&p->head));
 	expect_eq(t, (int64_t)(p->head - first), FLOOD_PAGES, "entries in all");
 	shared_write(&p->tail, p->head);
@@ -176,7 +167,7 @@ static void g05(struct run *t)
 {
 	static uint8_t page[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
 	struct log_page *p = log_page();
-	uint64_t head, start;
+	uint64_t head;
 
 	if (!have_log(t) || !listen(t))
 		return;
@@ -188,9 +179,7 @@ static void g05(struct run *t)
 	timer_spin_us(QUIET_US);
 	expect_eq(t, (int64_t)shared_read(&handled), 0, "runs of the handler while masked");
 	expect_eq(t, sdei_pe_unmask(), 0, "PE_UNMASK");
-	start = timer_now();
-	while (!shared_read(&handled) && timer_us_since(start) < WAIT_US * machine.time_scale)
-		cpu_relax();
+	smp_wait_word(&handled, 1, STALL_US);
 	expect_eq(t, (int64_t)shared_read(&handled), 1, "runs of the handler after PE_UNMASK");
 	shared_write(&p->tail, p->head);
 	deafen();

@@ -37,7 +37,7 @@ static bool wait_pending(struct run *t)
 {
 	uint64_t start = timer_now();
 
-	while (!serror_pending() && timer_us_since(start) < WAIT_US * machine.time_scale)
+	while (!serror_pending() && timer_us_since(start) < STALL_US * machine.time_scale)
 		cpu_relax();
 	return expect(t, serror_pending(), "ISR_EL1.A while an SError is pending and masked");
 }
@@ -163,7 +163,7 @@ static void e06(struct run *t)
 		inject("serror-none", 0);
 		serror_enable();
 		while (shared_read(&c->count) < i &&
-		       timer_us_since(start) < WAIT_US * machine.time_scale) {
+		       timer_us_since(start) < STALL_US * machine.time_scale) {
 			timer_wake_in_us(SECOND_US);
 			asm volatile("adr %0, 1f\n\twfi\n1:" : "=&r"(behind)::"memory");
 		}
@@ -251,7 +251,7 @@ static void e09(struct run *t)
 	inject("serror-cpu1", 0);
 	if (!wait_taken(t, 1, 1))
 		return;
-	expect(t, smp_wait(&machine.cpu[1], WAIT_US), "cpu1 ends its loop");
+	expect(t, smp_wait(&machine.cpu[1], STALL_US), "cpu1 ends its loop");
 	expect_eq(t, (int64_t)ras_cpu[0].count, 0, "taken by cpu0");
 	expect_eq(t, (int64_t)ras_cpu[1].last.vector, VECTOR_SERROR_SPX, "vector on cpu1");
 	expect_eq(t, (int64_t)machine.cpu[1].result, 0, "registers changed on cpu1");
@@ -281,7 +281,7 @@ static void expect_result(struct run *t, uint64_t (*job)(uint64_t), uint64_t arg
 			  const char *what)
 {
 	smp_post(&machine.cpu[1], job, arg);
-	if (expect(t, smp_wait(&machine.cpu[1], 2 * WAIT_US * machine.time_scale), "cpu1 answers"))
+	if (expect(t, smp_wait(&machine.cpu[1], 2 * STALL_US * machine.time_scale), "cpu1 answers"))
 		expect_eq(t, (int64_t)machine.cpu[1].result, result, "%s", what);
 }
 
@@ -305,7 +305,7 @@ static bool have_serrors(struct run *t)
 	ras_spin(&ras_cpu[0].stop, SPIN_ROUNDS);
 	if (!serror_pending())
 		return false;
-	expect_result(t, job_wait_pending, WAIT_US * machine.time_scale, 1, "ISR_EL1.A on cpu1");
+	expect_result(t, job_wait_pending, STALL_US * machine.time_scale, 1, "ISR_EL1.A on cpu1");
 	return t->failures == 0;
 }
 

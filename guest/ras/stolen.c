@@ -25,12 +25,12 @@ static uint64_t read_word(const uint64_t *word)
 	return shared_read(word);
 }
 
-/* Until it is something else, which is returned, or for WAIT_US. */
+/* Until it is something else, which is returned, or for STALL_US. */
 static uint64_t wait_while(const uint64_t *word, uint64_t value)
 {
 	uint64_t start = timer_now(), found = read_word(word);
 
-	while (found == value && timer_us_since(start) < WAIT_US * machine.time_scale)
+	while (found == value && timer_us_since(start) < STALL_US * machine.time_scale)
 		found = read_word(word);
 	return found;
 }

@@ -25,9 +25,7 @@ extern const struct test_group group_serror, group_sea, group_log, group_stolen;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SECOND_US UINT64_C(1000000)
-#define WAIT_US   (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
-#define QUIET_US  (SECOND_US / 2)  /* nothing more comes after this */
+#define QUIET_US (SECOND_US / 2) /* nothing more comes after this */
 
 #define PAGE_BYTES 4096
 

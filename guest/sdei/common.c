@@ -218,7 +218,7 @@ void set_resumed(void (*fn)(struct sdei_regs *regs))
 void handler_held(struct sdei_entry *entry)
 {
 	(void)entry;
-	wait_word(&held_released, HELD_LIMIT_US);
+	smp_wait_word(&held_released, 1, HELD_LIMIT_US);
 }
 
 void release_held(void)
@@ -357,31 +357,14 @@ bool make_ready(struct run *t, unsigned i, enum slot slot)
 
 /* Waiting */
 
-static bool wait_at_least(const uint64_t *word, uint64_t n, uint64_t us)
-{
-	uint64_t start = timer_now();
-
-	while (shared_read(word) < n) {
-		if (timer_us_since(start) > us * machine.time_scale)
-			return false;
-		cpu_relax();
-	}
-	return true;
-}
-
 bool wait_runs(unsigned cpu, enum slot slot, uint64_t n, uint64_t us)
 {
-	return wait_at_least(&sdei_of(&machine.cpu[cpu])->runs[slot], n, us);
+	return smp_wait_word(&sdei_of(&machine.cpu[cpu])->runs[slot], n, us);
 }
 
 bool wait_ends(unsigned cpu, enum slot slot, uint64_t n, uint64_t us)
 {
-	return wait_at_least(&sdei_of(&machine.cpu[cpu])->ends[slot], n, us);
-}
-
-bool wait_word(const uint64_t *word, uint64_t us)
-{
-	return wait_at_least(word, 1, us);
+	return smp_wait_word(&sdei_of(&machine.cpu[cpu])->ends[slot], n, us);
 }
 
 bool wait_status(enum slot slot, int64_t status, uint64_t us)

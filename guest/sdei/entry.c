@@ -316,7 +316,7 @@ static uint64_t job_signal_a32(uint64_t unused)
 	bool goes_on;
 
 	(void)unused;
-	goes_on = wait_word(&a32_word[1], STALL_US) &&
+	goes_on = smp_wait_word(&a32_word[1], 1, STALL_US) &&
 		  sdei_signal(machine.cpu[0].mpidr) == SDEI_SUCCESS &&
 		  wait_ends(0, E0, 1, STALL_US) && a32_goes_on(shared_read(&a32_word[1]));
 	shared_write(&a32_word[0], 1);

@@ -68,7 +68,7 @@ static bool measure(struct run *t, struct latency *l, void (*send)(void), const 
 	shared_write(&stop_spinning, 0);
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job_spin, masked);
-	wait_word(&cpu->scratch, STALL_US);
+	smp_wait_word(&cpu->scratch, 1, STALL_US);
 	while (us && l->n < LATENCY_ROUNDS) {
 		timer_spin_us(2000);
 		us = one_latency(send, count);
@@ -168,7 +168,7 @@ static void one_sve_life(struct run *t, uint64_t seed)
 	shared_write(&sve_stop, 0);
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job_hold_sve, seed);
-	if (!expect(t, wait_word(&cpu->scratch, STALL_US), "cpu1: SVE did not work"))
+	if (!expect(t, smp_wait_word(&cpu->scratch, 1, STALL_US), "cpu1: SVE did not work"))
 		return;
 	for (uint64_t n = 1; n <= SVE_ROUNDS; n++) {
 		timer_spin_us(random_next(&seed) % 200);

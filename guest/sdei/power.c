@@ -500,7 +500,7 @@ static const uint64_t *signal_asleep(struct run *t, uint64_t state, uint64_t fal
 	shared_write(&cpu->scratch, 0);
 	sleep = (struct sleep){ state, fallback_us };
 	smp_post(cpu, job_suspend, (uint64_t)&sleep);
-	if (!expect(t, wait_word(&cpu->scratch, STALL_US), "cpu1: expected it to suspend"))
+	if (!expect(t, smp_wait_word(&cpu->scratch, 1, STALL_US), "cpu1: expected it to suspend"))
 		return NULL;
 	timer_spin_us(SUSPENDED_US);
 	expect_eq(t, sdei_signal(cpu->mpidr), SDEI_SUCCESS, "EVENT_SIGNAL");
@@ -685,7 +685,7 @@ static bool signal_waiting(struct run *t, uint64_t (*job)(uint64_t), uint64_t ar
 
 	shared_write(&cpu->scratch, 0);
 	smp_post(cpu, job, arg);
-	wait_word(&cpu->scratch, STALL_US);
+	smp_wait_word(&cpu->scratch, 1, STALL_US);
 	timer_spin_us(ASLEEP_US / 2);
 	sdei_signal(cpu->mpidr);
 	awake = expect(t, wait_runs(1, E0, arg, STALL_US) && smp_wait(cpu, STALL_US),

@@ -223,7 +223,8 @@ static void run_variant(struct run *t, const struct variant *v)
 		return;
 	shared_write(&victim->scratch, 0);
 	smp_post(victim, job_victim, (uint64_t)v);
-	if (!expect(t, wait_word(&victim->scratch, STALL_US), "victim: expected it to get ready"))
+	if (!expect(t, smp_wait_word(&victim->scratch, 1, STALL_US),
+		    "victim: expected it to get ready"))
 		return;
 	send_events(t, victim, events);
 	timer_spin_us(LONGEST_GAP_US);

@@ -30,9 +30,7 @@ extern const struct test_group group_shared, group_bind, group_reset, group_powe
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define SECOND_US UINT64_C(1000000)
-#define STALL_US  (10 * SECOND_US) /* what is lost never comes, what a busy host holds up does */
-#define SGI_TEST  1
+#define SGI_TEST 1
 
 /* The events of a run; indexes of everything that is kept for each event. */
 enum slot {
@@ -172,8 +170,6 @@ bool wait_runs(unsigned cpu, enum slot slot, uint64_t n, uint64_t us);
 bool wait_ends(unsigned cpu, enum slot slot, uint64_t n, uint64_t us);
 /* Wait until EVENT_STATUS (of this CPU's view) is `status`. */
 bool wait_status(enum slot slot, int64_t status, uint64_t us);
-/* Wait until *word is not zero; for handlers too. */
-bool wait_word(const uint64_t *word, uint64_t us);
 
 uint64_t runs_on(unsigned cpu, enum slot slot);
 uint64_t runs_in_all(enum slot slot); /* over all CPUs */
