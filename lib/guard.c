@@ -47,6 +47,28 @@ static void unblock(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* memcpy() may move the bytes of a word one by one, as that of glibc for arm64 does with two: a guest that
+ * changes or reads an index meanwhile would make or see a wrong one. */
+static void copy(void *to, const void *from, size_t n)
+{
+	bool aligned = !(((uintptr_t)to | (uintptr_t)from) & (n - 1));
+
+	if (n == 2 && aligned)
+		__atomic_store_n((uint16_t *)to,
+				 __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+	else if (n == 4 && aligned)
+		__atomic_store_n((uint32_t *)to,
+				 __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+	else if (n == 8 && aligned)
+		__atomic_store_n((uint64_t *)to,
+				 __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+	else
+		memcpy(to, from, n);
+}
+
 int guard_copy(void *to, const void *from, size_t n)
 {
 	struct guard guard;
@@ -62,22 +84,28 @@ int guard_copy(void *to, const void *from, size_t n)
 	}
 	active = &guard;
 	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(to, from, n);
+	copy(to, from, n);
 	atomic_signal_fence(memory_order_seq_cst);
 	active = NULL;
 	return 0;
 }
 
-static bool contains(const struct span *span, uintptr_t at)
+static bool meets(const struct span *span, uintptr_t first, uintptr_t last)
 {
-	return span->first <= at && at <= span->last;
+	return span->first <= last && first <= span->last;
+}
+
+bool guard_catch_within(uintptr_t first, uintptr_t last)
+{
+	struct guard *guard = active;
+
+	if (!guard ||
+	    (!meets(&guard->side[0], first, last) && !meets(&guard->side[1], first, last)))
+		return false;
+	siglongjmp(guard->back, 1);
 }
 
 bool guard_catch(uintptr_t fault)
 {
-	struct guard *guard = active;
-
-	if (!guard || (!contains(&guard->side[0], fault) && !contains(&guard->side[1], fault)))
-		return false;
-	siglongjmp(guard->back, 1);
+	return guard_catch_within(fault, fault);
 }

@@ -11,7 +11,7 @@
 
 #include "lib/err.h"
 
-#define LOOP_MAX_SOURCES 64
+#define LOOP_MAX_SOURCES 1024
 
 struct loop_source {
 	int fd;
@@ -21,7 +21,11 @@ struct loop_source {
 
 struct loop {
 	int epoll_fd;
+	uint64_t round;                              /* of loop_once() */
+	unsigned used;                               /* places of `source` that were ever taken */
 	struct loop_source source[LOOP_MAX_SOURCES]; /* fd -1: free */
+	/* The round in which each became free: it is not taken again before the next. */
+	uint64_t removed[LOOP_MAX_SOURCES];
 };
 
 /* 0, or -errno with `err` written. */

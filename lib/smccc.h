@@ -33,6 +33,7 @@ enum fw_result {
 	FW_HIBERNATE_OFF, /* the machine powers off, its memory was saved by the guest */
 	FW_SYSTEM_RESET,  /* the machine resets */
 	FW_WARM_RESET,    /* the machine resets, RAM is preserved */
+	FW_GUEST_EXIT,    /* the run ends, with the guest's code in arg[0] */
 };
 
 struct smccc {

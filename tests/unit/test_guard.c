@@ -24,6 +24,7 @@
 static _Atomic unsigned caught;
 static _Atomic bool report_page; /* the handler knows only the page, as the host may */
 static _Atomic uintptr_t claim;  /* not 0: what the handler takes for the address */
+static _Atomic uintptr_t last;   /* not 0: it may be any from `claim` to this one */
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
@@ -34,7 +35,10 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	caught++;
 	if (claim)
 		at = claim;
-	guard_catch(report_page ? align_down(at, PAGE) : at);
+	if (last)
+		guard_catch_within(at, last);
+	else
+		guard_catch(report_page ? align_down(at, PAGE) : at);
 	_exit(UNGUARDED);
 }
 
@@ -120,6 +124,20 @@ static void only_the_page_may_be_known(void **state)
 	assert_int_equal(guard_copy(&byte, at + PAGE + 0x800, 1), -EHWPOISON);
 	assert_int_equal(guard_copy(at + 2 * PAGE - 1, &byte, 1), -EHWPOISON);
 	assert_int_equal(caught, 2);
+	end(at);
+}
+
+/* A page of 2 MiB that begins far before the access. */
+static void only_the_beginning_of_a_huge_page_may_be_known(void **state)
+{
+	uint8_t *at = begin(), byte = 0;
+
+	(void)state;
+	claim = (uintptr_t)at + PAGE - MIB(1);
+	last = claim + MIB(2) - 1;
+	assert_int_equal(guard_copy(&byte, at + PAGE, 1), -EHWPOISON);
+	claim = last = 0;
+	assert_int_equal(caught, 1);
 	end(at);
 }
 
@@ -222,6 +240,54 @@ static void threads_do_not_disturb_each_other(void **state)
 	end(at);
 }
 
+/* ---- words: another thread sees all of one or nothing ---- */
+
+struct words {
+	uint64_t *word;
+	size_t bytes;
+	_Atomic bool stop;
+};
+
+static void *flip(void *data)
+{
+	struct words *words = data;
+	uintptr_t wrong = 0;
+
+	for (uint64_t value = 0; !words->stop; value = ~value)
+		wrong += guard_copy(words->word, &value, words->bytes) != 0;
+	return (void *)wrong;
+}
+
+static void words_are_moved_at_once(void **state)
+{
+	uint8_t *at = begin();
+
+	(void)state;
+	for (size_t bytes = 2; bytes <= 8; bytes *= 2) {
+		struct words words = { .word = (uint64_t *)(void *)at, .bytes = bytes };
+		uint64_t found = 0, before = 0, whole = UINT64_MAX >> (64 - 8 * bytes);
+		unsigned changes = 0;
+		pthread_t thread;
+		void *wrong;
+
+		*words.word = 0;
+		assert_int_equal(pthread_create(&thread, NULL, flip, &words), 0);
+		/* Until the two have met often, which takes long on a single CPU. */
+		for (unsigned i = 0; i < 20000000 && changes < 20000; i++) {
+			if (guard_copy(&found, words.word, bytes) || (found && found != whole))
+				fail_msg("expected 0 or %llx, found %llx",
+					 (unsigned long long)whole, (unsigned long long)found);
+			changes += found != before;
+			before = found;
+		}
+		assert_true(changes > 0);
+		words.stop = true;
+		assert_int_equal(pthread_join(thread, &wrong), 0);
+		assert_null(wrong);
+	}
+	end(at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,11 +295,13 @@ int main(void)
 		cmocka_unit_test(nothing_is_touched_for_no_bytes),
 		cmocka_unit_test(lost_memory_is_an_error),
 		cmocka_unit_test(only_the_page_may_be_known),
+		cmocka_unit_test(only_the_beginning_of_a_huge_page_may_be_known),
 		cmocka_unit_test(the_signal_is_not_left_blocked),
 		cmocka_unit_test(nobody_is_caught_outside_an_access),
 		cmocka_unit_test(unguarded_access_is_not_caught),
 		cmocka_unit_test(another_address_is_not_the_guards),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
+		cmocka_unit_test(words_are_moved_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
