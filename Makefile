@@ -54,19 +54,32 @@ HOST_LDFLAGS = $(if $(SAN),-fsanitize=$(SAN))
 # host's run-time library serves the tests.
 HOST_FDT := $(firstword $(wildcard /usr/lib/$(HOST_ARCH)-linux-gnu/libfdt.so /usr/lib/$(HOST_ARCH)-linux-gnu/libfdt.so.1) -lfdt)
 
+# io_uring serves disks where liburing is there, header and (for the program) static library; see virtio/blk_uring.c.
+has_uring = $(shell test -f "$$($(1) -print-file-name=$(2) 2>/dev/null)" && $(1) -E -include liburing.h -x c /dev/null >/dev/null 2>&1 && echo y)
+ifeq ($(call has_uring,$(CC),liburing.a),y)
+ARM_CFLAGS += -DHAVE_LIBURING
+ARM_URING := -luring
+endif
+ifeq ($(call has_uring,$(HOSTCC),liburing.so),y)
+HOST_CFLAGS += -DHAVE_LIBURING
+HOST_URING := -luring
+endif
+
 # The parts that build and run on any host; cli/, arm64/ and so on below are in this order of layers.
 LIB_SRC := $(wildcard lib/*.c)
 HYPERCALL_SRC := $(wildcard hypercall/*.c)
 SDEI_SRC := $(wildcard sdei/*.c)
 RAS_SRC := $(wildcard ras/*.c)
 DEV_SRC := $(wildcard arm64/dev/*.c)
-MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c arm64/trace.c \
+VIRTIO_SRC := $(wildcard virtio/*.c)
+MACHINE_PURE_SRC := arm64/board.c arm64/fdt.c arm64/image.c arm64/status.c arm64/trace.c arm64/trace_tap.c \
 	arm64/console.c arm64/console_in.c arm64/console_out.c \
 	arm64/acpi.c arm64/aml.c arm64/dsdt.c arm64/efi.c arm64/walk.c arm64/hostpoison.c arm64/pagescan.c arm64/timeline.c \
-	arm64/timeline_html.c arm64/timeline_read.c
-CLI_PURE_SRC := $(filter-out cli/cli.c cli/run.c cli/doctor.c,$(wildcard cli/*.c))
-PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(RAS_SRC) $(DEV_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
-ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c)
+	arm64/timeline_html.c arm64/timeline_read.c \
+	arm64/backtrace.c arm64/ctl.c arm64/ctl_dir.c arm64/ctl_reply.c arm64/ctl_request.c
+CLI_PURE_SRC := $(filter-out cli/cli.c cli/exec.c cli/exec_operator.c cli/run.c cli/run_operators.c cli/script_operator.c cli/doctor.c,$(wildcard cli/*.c))
+PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(RAS_SRC) $(DEV_SRC) $(VIRTIO_SRC) $(MACHINE_PURE_SRC) $(CLI_PURE_SRC))
+ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c virtio/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c)
 
 comma := ,
 ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/efi_runtime_code.o
@@ -108,7 +121,7 @@ endif
 
 $(BUILD)/rasvm: $(ARM_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ARM_LDFLAGS) -o $@ $^ -lfdt -lz -pthread
+	$(Q)$(CC) $(ARM_LDFLAGS) -o $@ $^ -lfdt -lz $(ARM_URING) -pthread
 
 $(BUILD)/arm64/%.o: %.c
 	$(call say,CC,$<)
@@ -123,7 +136,7 @@ $(HOSTDIR)/%.o: %.c
 $(HOSTDIR)/unit/%: tests/unit/%.c $(HOSTDIR)/libpure.a
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) -Itests/unit $(HOST_LDFLAGS) -o $@ $< $(HOSTDIR)/libpure.a $(HOST_FDT) -lcmocka -lz -pthread
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -Itests/unit $(HOST_LDFLAGS) -o $@ $< $(HOSTDIR)/libpure.a $(HOST_FDT) -lcmocka -lz $(HOST_URING) -pthread
 
 $(HOSTDIR)/libpure.a: $(HOST_OBJ)
 	@rm -f $@
@@ -133,7 +146,7 @@ $(HOSTDIR)/libpure.a: $(HOST_OBJ)
 
 $(HOSTDIR)/gendoc: tools/gendoc.c $(HOSTDIR)/libpure.a
 	$(call say,HOSTCC,$<)
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_LDFLAGS) -o $@ $< $(HOSTDIR)/libpure.a $(HOST_FDT) -lz -pthread
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_LDFLAGS) -o $@ $< $(HOSTDIR)/libpure.a $(HOST_FDT) -lz $(HOST_URING) -pthread
 
 $(BUILD)/rasvm.1: docs/rasvm.1.in $(HOSTDIR)/gendoc
 	$(call say,GEN,$@)
@@ -165,6 +178,21 @@ $(BUILD)/arm64/efi_runtime_code.c: $(GUEST_DIR)/runtime.bin
 		echo 'const size_t efi_runtime_code_bytes = sizeof(efi_runtime_code);'; } >$@
 
 $(BUILD)/arm64/efi_runtime_code.o: $(BUILD)/arm64/efi_runtime_code.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ARM_CFLAGS) -c -o $@ $<
+
+# The init of `rasvm exec`'s guests, compressed.
+$(BUILD)/arm64/guest_init.c: $(GUEST_DIR)/init
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "cli/exec_initrd.h"'; \
+		echo 'const unsigned char guest_init_gz[] = {'; \
+		gzip -9nc $< | od -An -v -tx1 | sed 's/ \(..\)/ 0x\1,/g'; \
+		echo '};'; \
+		echo 'const size_t guest_init_gz_bytes = sizeof(guest_init_gz);'; \
+		echo "const size_t guest_init_bytes = $$(wc -c <$<);"; } >$@
+
+$(BUILD)/arm64/guest_init.o: $(BUILD)/arm64/guest_init.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ARM_CFLAGS) -c -o $@ $<
 
@@ -215,7 +243,7 @@ check-model fuzz: deps
 # ---- static checks ----
 
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-SH_FILES := $(shell git ls-files '*.sh' .ci/run tests/lab/host-init tests/lab/guest-init 2>/dev/null)
+SH_FILES := $(shell git ls-files '*.sh' .ci/run tests/lab/host-init tests/lab/guest-init tests/lab/guest-devices 2>/dev/null)
 
 .PHONY: format format-check tidy
 format:

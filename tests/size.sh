@@ -1,10 +1,11 @@
 #!/bin/sh
-# The program stays small and stands alone: static, stripped below 1.25 MiB. Also prints what the
+# The program stays small and stands alone: static, stripped below 2 MiB, half of which is the C
+# library, devices and the guest's init of `rasvm exec`. Also prints what the
 # sources measure: functions, their median and how many are long (not judged here).
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
-limit=$((1280 * 1024))
+limit=$((2048 * 1024))
 stripped=$(mktemp)
 trap 'rm -f "$stripped"' EXIT
 strip_tool='strip'
@@ -24,4 +25,4 @@ awk '
 	END {
 		for (i = 0; seen < total / 2; i++) seen += count[i]
 		printf "functions: %d, median %d lines, over 60 lines: %d (%.1f %%)\n", total, i - 1, long, 100 * long / total
-	}' main.c cli/*.c arm64/*.c arm64/dev/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c
+	}' main.c cli/*.c arm64/*.c arm64/dev/*.c virtio/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c

@@ -8,7 +8,7 @@
 #include "arm64/dev/device.h"
 #include "lib/err.h"
 
-#define BUS_MAX_DEVICES 64
+#define BUS_MAX_DEVICES 128
 
 struct bus {
 	struct device *dev[BUS_MAX_DEVICES]; /* ascending by base */

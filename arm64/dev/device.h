@@ -50,7 +50,8 @@ struct device {
 	const struct device_ops *ops;
 	gpa_t base;
 	uint64_t size;
-	pthread_mutex_t lock; /* leaf lock */
+	pthread_mutex_t lock;  /* leaf lock */
+	struct device *leader; /* the device whose lock serves this one too; NULL: its own does */
 };
 
 /* For the _init() function of a device. */
@@ -60,18 +61,19 @@ static inline void device_init(struct device *dev, const struct device_ops *ops,
 	dev->ops = ops;
 	dev->base = base;
 	dev->size = size;
+	dev->leader = NULL;
 	pthread_mutex_init(&dev->lock, NULL);
 }
 
 /* The leaf lock: nothing else is locked while it is held. Not recursive. */
 static inline void device_lock(struct device *dev)
 {
-	pthread_mutex_lock(&dev->lock);
+	pthread_mutex_lock(dev->leader ? &dev->leader->lock : &dev->lock);
 }
 
 static inline void device_unlock(struct device *dev)
 {
-	pthread_mutex_unlock(&dev->lock);
+	pthread_mutex_unlock(dev->leader ? &dev->leader->lock : &dev->lock);
 }
 
 #endif

@@ -24,10 +24,12 @@ needs_build() {
 	echo 'libc6-dev - C library headers'
 	echo 'zlib1g-dev - compression library, this machine'
 	echo 'libcmocka-dev - unit test library, this machine'
+	echo 'liburing-dev - io_uring library, this machine'
 	echo 'device-tree-compiler dtc judges device trees'
 	echo 'acpica-tools iasl judges ACPI tables'
 	if [ "$machine" = aarch64 ]; then
 		echo 'libfdt-dev - device tree library'
+		echo 'musl-dev - small C library for what runs inside guests'
 		return
 	fi
 	echo 'libfdt1 - device tree library, this machine'
@@ -36,6 +38,8 @@ needs_build() {
 	# The development package cannot be installed for two architectures; arm64 needs it.
 	echo 'libfdt-dev:arm64 - device tree library (static) for arm64'
 	echo 'zlib1g-dev:arm64 - compression library (static) for arm64'
+	echo 'liburing-dev:arm64 - io_uring library (static) for arm64'
+	echo 'musl-dev:arm64 - small C library for what runs inside guests'
 }
 
 needs_lab() {
@@ -43,6 +47,11 @@ needs_lab() {
 	echo 'cpio cpio packs the initramfs'
 	echo 'kmod depmod kernel module dependencies'
 	echo 'xz-utils xz unpacks kernel modules'
+	echo 'mmdebstrap mmdebstrap makes the Debian disk'
+	echo 'e2fsprogs mke2fs makes its file system'
+	if [ "$machine" != aarch64 ]; then
+		echo 'qemu-user-static qemu-aarch64-static runs the set-up programs of its packages'
+	fi
 }
 
 needs_checkers() {
@@ -75,6 +84,7 @@ library_links() {
 	case $1 in
 	libfdt*) flags="$flags -lfdt" ;;
 	zlib1g*) flags="$flags -lz" ;;
+	liburing*) flags="$flags -luring" ;;
 	libcmocka*) flags="$flags -lcmocka" ;;
 	esac
 	# shellcheck disable=SC2086 # the flags are meant to be split
