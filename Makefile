@@ -82,7 +82,7 @@ PURE_SRC := $(wildcard $(LIB_SRC) $(HYPERCALL_SRC) $(SDEI_SRC) $(RAS_SRC) $(DEV_
 ARM_SRC := $(wildcard main.c cli/*.c arm64/*.c arm64/dev/*.c virtio/*.c hypercall/*.c sdei/*.c ras/*.c lib/*.c)
 
 comma := ,
-ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/efi_runtime_code.o
+ARM_OBJ := $(ARM_SRC:%.c=$(BUILD)/arm64/%.o) $(BUILD)/arm64/efi_runtime_code.o $(BUILD)/arm64/guest_init.o
 HOSTDIR := $(BUILD)/host$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 HOST_OBJ = $(PURE_SRC:%.c=$(HOSTDIR)/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)

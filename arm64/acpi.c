@@ -3,8 +3,9 @@
  *
  * Source: ACPI 6.5: 5.2.5 (RSDP), 5.2.8 (XSDT), 5.2.9 (FADT), 5.2.12 (MADT), 5.2.25 (GTDT), 5.2.30
  * (PPTT); SPCR: Microsoft, Serial Port Console Redirection Table 1.06; interface types: Microsoft,
- * Debug Port Table 2. MADT and PPTT have the revisions of ACPI 6.3, the newest that common tools
- * check field by field; nothing that came later is used.
+ * Debug Port Table 2; MCFG: PCI Firmware 3.3, 4.1.2; IORT: Arm DEN0049D. MADT and PPTT have the
+ * revisions of ACPI 6.3, the newest that common tools check field by field; nothing that came later is
+ * used.
  *
  * Left out: FACS, fixed hardware and registers of a PC, which a hardware-reduced machine lacks; SMBIOS;
  * cache sizes, which the guest finds in the CPU.
@@ -43,6 +44,13 @@
 #define SPCR_115200       7
 #define SPCR_ANSI         3
 #define SPCR_NO_PCI       0xffff
+#define MCFG_BUSES        256
+#define IORT_ITS_GROUP    0
+#define IORT_ROOT_COMPLEX 2
+#define IORT_NODE_BYTES   16 /* what all nodes begin with */
+#define IORT_COHERENT     1
+#define IORT_MAF          3 /* memory access flags: coherent path to memory, device attributes cacheable */
+#define IORT_REQUESTERS   0x10000 /* every bus, slot and function */
 #define PPTT_NODE         0
 #define PPTT_CACHE        1
 #define PPTT_PACKAGE      (1u << 0)
@@ -312,6 +320,72 @@ static void pptt(struct acpi *a)
 	acpi_end(b, begin);
 }
 
+/* MCFG */
+
+static void mcfg(struct acpi *a)
+{
+	struct bytes *b = &a->out;
+	size_t begin = acpi_begin(b, "MCFG", 1);
+
+	bytes_zero(b, 8);
+	bytes_u64(b, a->board->block[BOARD_PCI_ECAM].base);
+	bytes_u16(b, 0); /* segment */
+	bytes_u8(b, 0);
+	bytes_u8(b, MCFG_BUSES - 1);
+	bytes_u32(b, 0);
+	acpi_end(b, begin);
+}
+
+/* IORT. References are offsets from the table's start. */
+
+/* A node's head; `bytes` without its mappings, of which it has `nmaps`, right behind it. */
+static void iort_node(struct bytes *b, uint8_t type, uint8_t revision, unsigned bytes,
+		      unsigned nmaps)
+{
+	bytes_u8(b, type);
+	bytes_u16(b, (uint16_t)(bytes + 20 * nmaps));
+	bytes_u8(b, revision);
+	bytes_u32(b, 0);
+	bytes_u32(b, nmaps);
+	bytes_u32(b, nmaps ? bytes : 0);
+}
+
+static void iort_root_complex(struct bytes *b, uint32_t its)
+{
+	iort_node(b, IORT_ROOT_COMPLEX, 1, IORT_NODE_BYTES + 20, 1);
+	bytes_u32(b, IORT_COHERENT);
+	bytes_u8(b, 0); /* allocation hints */
+	bytes_u16(b, 0);
+	bytes_u8(b, IORT_MAF);
+	bytes_u32(b, 0); /* no ATS */
+	bytes_u32(b, 0); /* segment */
+	bytes_u8(b, 64); /* bits of an address */
+	bytes_zero(b, 3);
+	bytes_u32(b, 0); /* mapping: requesters from 0 on, as they are, to the ITS */
+	bytes_u32(b, IORT_REQUESTERS - 1);
+	bytes_u32(b, 0);
+	bytes_u32(b, its);
+	bytes_u32(b, 0);
+}
+
+/* The way of a message from PCI to the ITS. Without an ITS there is nothing to tell. */
+static void iort(struct acpi *a)
+{
+	struct bytes *b = &a->out;
+	size_t begin = acpi_begin(b, "IORT", 0);
+	uint32_t group;
+
+	bytes_u32(b, 2);  /* nodes */
+	bytes_u32(b, 48); /* where they begin */
+	bytes_u32(b, 0);
+	group = (uint32_t)(b->used - begin);
+	iort_node(b, IORT_ITS_GROUP, 0, IORT_NODE_BYTES + 8, 0);
+	bytes_u32(b, 1);
+	bytes_u32(b, 0); /* the ITS's id in the MADT */
+	iort_root_complex(b, group);
+	acpi_end(b, begin);
+}
+
 /* Errors: ras/hest.h writes those */
 
 static struct hest_params hest_params(const struct acpi *a)
@@ -368,14 +442,23 @@ static bool has_einj(const struct board *board)
 	return board->block[BOARD_EINJ].size != 0;
 }
 
+static bool has_pci(const struct board *board)
+{
+	return board->config.pci;
+}
+
+static bool has_pci_its(const struct board *board)
+{
+	return board->config.pci && board->block[BOARD_GIC_ITS].size;
+}
+
 static const struct {
 	bool (*present)(const struct board *board);
 	void (*write)(struct acpi *a);
 } tables[] = {
-	{ always, fadt }, { always, madt },   { always, gtdt },
-	{ always, spcr }, { always, pptt },   { always, hest },
-	{ always, bert }, { has_einj, einj }, { has_sdei, sdei },
-	/* MCFG and IORT belong here once there is a PCI host. */
+	{ always, fadt },   { always, madt },  { always, gtdt },      { always, spcr },
+	{ always, pptt },   { always, hest },  { always, bert },      { has_einj, einj },
+	{ has_sdei, sdei }, { has_pci, mcfg }, { has_pci_its, iort },
 };
 
 static void align(struct bytes *b)

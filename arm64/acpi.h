@@ -1,6 +1,6 @@
 /*
  * The ACPI tables of the machine, written from the board table: RSDP, XSDT, FADT, MADT, GTDT, SPCR, DSDT,
- * PPTT, and those about errors (ras/hest.h). Pure.
+ * PPTT, MCFG and IORT (PCI), and those about errors (ras/hest.h). Pure.
  *
  * Source: ACPI 6.5; Arm DEN0094 (BBR); SPCR: Microsoft's Serial Port Console Redirection Table 1.0x.
  */

@@ -1,8 +1,8 @@
 /*
  * The AML encoder: opcodes, names, constants, package lengths, resource descriptors.
  *
- * Source: ACPI 6.5 20.2 (grammar and opcodes), 20.2.4 (package length), 6.4.2.9, 6.4.3.4, 6.4.3.6
- * (resource descriptors), 19.6.37 (EISAID).
+ * Source: ACPI 6.5 20.2 (grammar and opcodes), 20.2.4 (package length), 6.4.2.9, 6.4.3.4 to 6.4.3.6,
+ * 6.4.3.8.1 (resource descriptors), 19.6.37 (EISAID).
  *
  * The caller owns the state. A package length always has the form with two bytes after the first, so
  * that it can be filled in later; what it counts is below 1 MiB.
@@ -10,6 +10,8 @@
 #include "arm64/aml.h"
 
 #include <string.h>
+
+#include "lib/types.h"
 
 enum {
 	AML_ZERO = 0x00,
@@ -22,6 +24,7 @@ enum {
 	AML_QWORD = 0x0e,
 	AML_SCOPE = 0x10,
 	AML_BUFFER = 0x11,
+	AML_PACKAGE = 0x12,
 	AML_METHOD = 0x14,
 	AML_DUAL_NAME = 0x2e,
 	AML_MULTI_NAME = 0x2f,
@@ -44,12 +47,25 @@ enum {
 #define METHOD_SERIAL  (1u << 3)
 #define CRS_SIZE_BYTES 3 /* WordConst */
 
-#define CRS_MEMORY32_FIXED 0x86
-#define CRS_INTERRUPT      0x89
-#define CRS_END_TAG        0x79
-#define CRS_WRITABLE       0x01
-#define CRS_CONSUMER       0x01
-#define CRS_EDGE           0x02
+#define CRS_MEMORY32_FIXED  0x86
+#define CRS_ADDRESS32       0x87
+#define CRS_ADDRESS16       0x88
+#define CRS_INTERRUPT       0x89
+#define CRS_ADDRESS64       0x8a
+#define CRS_GPIO            0x8c
+#define CRS_END_TAG         0x79
+#define CRS_WRITABLE        0x01
+#define CRS_CONSUMER        0x01
+#define CRS_EDGE            0x02
+#define CRS_GPIO_HEAD_BYTES 23
+#define CRS_GPIO_INTERRUPT  0 /* type of connection */
+#define CRS_GPIO_EDGE       (1u << 0)
+#define CRS_GPIO_WAKE       (1u << 4)
+#define CRS_GPIO_NO_PULL    3
+#define CRS_MEMORY          0 /* types of an address space descriptor */
+#define CRS_BUSES           2
+#define CRS_FIXED           0x0c /* both ends */
+#define CRS_PREFETCHABLE    0x06
 
 struct aml aml_in(struct bytes *out)
 {
@@ -228,6 +244,26 @@ void aml_method(struct aml *a, const char *path, unsigned nargs, bool serialized
 	bytes_u8(a->out, (uint8_t)(nargs | (serialized ? METHOD_SERIAL : 0)));
 }
 
+void aml_package(struct aml *a, unsigned n)
+{
+	bytes_u8(a->out, AML_PACKAGE);
+	open_package(a);
+	if (n > UINT8_MAX)
+		a->broken = true;
+	bytes_u8(a->out, (uint8_t)n);
+}
+
+void aml_name_package(struct aml *a, const char *path, unsigned n)
+{
+	name(a, path);
+	aml_package(a, n);
+}
+
+void aml_integer(struct aml *a, uint64_t value)
+{
+	integer(a, value);
+}
+
 /* Statements */
 
 static void open_if(struct aml *a)
@@ -306,13 +342,23 @@ void aml_return_arg(struct aml *a, unsigned arg)
 /* Resources */
 
 /* A buffer whose size, a constant of a fixed form, is filled in at the end. */
-void aml_crs_begin(struct aml *a)
+static void resources_begin(struct aml *a, const char *path)
 {
-	name(a, "_CRS");
+	name(a, path);
 	bytes_u8(a->out, AML_BUFFER);
 	open_package(a);
 	bytes_u8(a->out, AML_WORD);
 	bytes_u16(a->out, 0);
+}
+
+void aml_crs_begin(struct aml *a)
+{
+	resources_begin(a, "_CRS");
+}
+
+void aml_aei_begin(struct aml *a)
+{
+	resources_begin(a, "_AEI");
 }
 
 void aml_memory32_fixed(struct aml *a, uint32_t base, uint32_t size, bool writable)
@@ -331,6 +377,61 @@ void aml_interrupt(struct aml *a, uint32_t gsi, bool edge)
 	bytes_u8(a->out, CRS_CONSUMER | (edge ? CRS_EDGE : 0));
 	bytes_u8(a->out, 1);
 	bytes_u32(a->out, gsi);
+}
+
+/* 6.4.3.8.1. Offsets count from the descriptor's start, its length from behind the length. */
+void aml_gpio_wake(struct aml *a, const char *controller, uint16_t pin)
+{
+	const uint16_t name_at = CRS_GPIO_HEAD_BYTES + sizeof(pin);
+	const uint16_t end = (uint16_t)(name_at + strlen(controller) + 1);
+
+	bytes_u8(a->out, CRS_GPIO);
+	bytes_u16(a->out, end - 3);
+	bytes_u8(a->out, 1); /* revision */
+	bytes_u8(a->out, CRS_GPIO_INTERRUPT);
+	bytes_u16(a->out, CRS_CONSUMER);
+	bytes_u16(a->out, CRS_GPIO_EDGE | CRS_GPIO_WAKE); /* active high, exclusive */
+	bytes_u8(a->out, CRS_GPIO_NO_PULL);
+	bytes_u16(a->out, 0); /* drive strength */
+	bytes_u16(a->out, 0); /* debounce time */
+	bytes_u16(a->out, CRS_GPIO_HEAD_BYTES);
+	bytes_u8(a->out, 0); /* index of the source */
+	bytes_u16(a->out, name_at);
+	bytes_u16(a->out, end); /* no data of a vendor */
+	bytes_u16(a->out, 0);
+	bytes_u16(a->out, pin);
+	bytes_copy(a->out, controller, strlen(controller) + 1);
+}
+
+/* 6.4.3.5: granularity, first, last, translation, length; `width` bytes each. */
+static void address_space(struct aml *a, uint8_t tag, unsigned width, uint8_t type, uint8_t flags,
+			  uint64_t first, uint64_t n)
+{
+	const uint64_t fields[] = { 0, first, first + (n - 1), 0, n };
+
+	bytes_u8(a->out, tag);
+	bytes_u16(a->out, (uint16_t)(3 + ARRAY_SIZE(fields) * width));
+	bytes_u8(a->out, type);
+	bytes_u8(a->out, CRS_FIXED);
+	bytes_u8(a->out, flags);
+	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+		for (unsigned k = 0; k < width; k++)
+			bytes_u8(a->out, (uint8_t)(fields[i] >> 8 * k));
+}
+
+void aml_pci_buses(struct aml *a, uint16_t first, uint16_t n)
+{
+	address_space(a, CRS_ADDRESS16, 2, CRS_BUSES, 0, first, n);
+}
+
+void aml_pci_memory32(struct aml *a, uint32_t base, uint32_t size)
+{
+	address_space(a, CRS_ADDRESS32, 4, CRS_MEMORY, CRS_WRITABLE, base, size);
+}
+
+void aml_pci_memory64(struct aml *a, uint64_t base, uint64_t size)
+{
+	address_space(a, CRS_ADDRESS64, 8, CRS_MEMORY, CRS_WRITABLE | CRS_PREFETCHABLE, base, size);
 }
 
 /* A checksum of 0 in the end tag counts as correct (6.4.2.9). */

@@ -31,7 +31,12 @@ void aml_if_arg_equals(struct aml *a, unsigned arg, uint64_t value); /* If (LEqu
 /* If (LEqual (ArgN, ToUUID (guid))) */
 void aml_if_arg_is_guid(struct aml *a, unsigned arg, const char *guid);
 void aml_if_any_bit(struct aml *a, const char *name, uint64_t bits); /* If (And (name, bits)) */
+/* Name (name, Package (n) {...}), and a package as an element of one; then n elements. */
+void aml_name_package(struct aml *a, const char *name, unsigned n);
+void aml_package(struct aml *a, unsigned n);
 void aml_close(struct aml *a); /* the innermost of the above */
+
+void aml_integer(struct aml *a, uint64_t value); /* as an element */
 
 void aml_name_integer(struct aml *a, const char *name, uint64_t value);
 void aml_name_string(struct aml *a, const char *name, const char *text);
@@ -45,10 +50,18 @@ void aml_or(struct aml *a, const char *name, uint64_t bits);      /* Or (name, b
 void aml_notify(struct aml *a, const char *path, uint64_t value); /* Notify (path, value) */
 void aml_return_arg(struct aml *a, unsigned arg);
 
-/* Name (_CRS, ResourceTemplate () {...}): descriptors between begin and end. */
+/* Name (_CRS, ResourceTemplate () {...}), or _AEI: descriptors between begin and end. */
 void aml_crs_begin(struct aml *a);
+void aml_aei_begin(struct aml *a);
 void aml_memory32_fixed(struct aml *a, uint32_t base, uint32_t size, bool writable);
 void aml_interrupt(struct aml *a, uint32_t gsi, bool edge); /* active high, not shared */
+/* A pin of a GPIO controller that interrupts at a rising edge, not shared, able to wake. */
+void aml_gpio_wake(struct aml *a, const char *controller, uint16_t pin);
+/* What a PCI host bridge passes on: bus numbers, memory (of 64-bit addresses: prefetchable). The same numbers on
+ * both sides. */
+void aml_pci_buses(struct aml *a, uint16_t first, uint16_t n);
+void aml_pci_memory32(struct aml *a, uint32_t base, uint32_t size);
+void aml_pci_memory64(struct aml *a, uint64_t base, uint64_t size);
 void aml_crs_end(struct aml *a);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * The machine's memory map and interrupts. One table of blocks; most are fixed, the interrupt
- * controller's depend on its kind and on the number of CPUs, and RAM on its size.
+ * controller's depend on its kind and on the number of CPUs, RAM on its size, and the window for 64-bit PCI
+ * addresses on what is left above RAM.
  *
  * Owner: the machine, which lays the board out once and never changes it.
- * Left out: a PCI host and virtio-mmio devices; their addresses are kept free.
+ * Addresses of a PCI host and of virtio-mmio devices are kept free in a machine that has none.
  */
 #include "arm64/board.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 
 #include "arm64/dev/einj.h"
+#include "arm64/dev/gpio.h"
+#include "arm64/dev/pvpanic.h"
 #include "arm64/dev/rtc.h"
 #include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
@@ -23,6 +26,8 @@
 #define PVTIME_BASE      UINT64_C(0x01020000)
 #define TEST_TIMER_BASE  UINT64_C(0x01030000)
 #define EINJ_BASE        UINT64_C(0x01040000)
+#define PVPANIC_BASE     UINT64_C(0x01050000)
+#define GPIO_BASE        UINT64_C(0x01060000)
 #define FLASH_BASE       UINT64_C(0x02000000)
 #define VIRTIO_BASE      UINT64_C(0x03000000)
 #define GIC_DIST_BASE    UINT64_C(0x3fff0000)
@@ -42,6 +47,10 @@
 #define RTC_INTID        36
 #define TEST_TIMER_INTID 37
 #define V2M_NINTIDS      32 /* the last interrupts of the GIC */
+/* The window for 64-bit PCI addresses is the last eighth of what the guest can address, within what any arm64
+ * kernel can: 48 bits. Below 4 GiB it would not serve. */
+#define PCI_MMIO64_MAX_BITS 48
+#define PCI_MMIO64_MIN_BITS 33
 
 _Static_assert(UART_BLOCK_BYTES <= UART_STRIDE, "UARTs overlap");
 _Static_assert(UART_BASE + 4 * UART_STRIDE <= RTC_BASE, "UARTs reach into the RTC");
@@ -52,7 +61,12 @@ _Static_assert(PVTIME_BASE + PVTIME_BYTES <= TEST_TIMER_BASE,
 _Static_assert(BOARD_MAX_CPUS <= TEST_TIMER_MAX_CPUS, "test timer: no channel for some CPUs");
 _Static_assert(TEST_TIMER_BASE + TEST_TIMER_BLOCK_BYTES <= EINJ_BASE,
 	       "test timer reaches into error injection");
-_Static_assert(EINJ_BASE + EINJ_BLOCK_BYTES <= FLASH_BASE, "error injection reaches into flash");
+_Static_assert(EINJ_BASE + EINJ_BLOCK_BYTES <= PVPANIC_BASE,
+	       "error injection reaches into panic notification");
+_Static_assert(PVPANIC_BASE + PVPANIC_BLOCK_BYTES <= GPIO_BASE,
+	       "panic notification reaches into GPIO");
+_Static_assert(GPIO_BASE + GPIO_BLOCK_BYTES <= FLASH_BASE, "GPIO reaches into flash");
+_Static_assert(BOARD_GPIO_WAKE_PIN < GPIO_PINS, "no such pin");
 _Static_assert(FLASH_BASE + FLASH_BYTES <= VIRTIO_BASE, "flash reaches into virtio-mmio");
 _Static_assert(VIRTIO_BASE + VIRTIO_BYTES <=
 		       GIC_DIST_BASE - BOARD_MAX_CPUS * GIC_REDIST_BYTES - GIC_ITS_BYTES,
@@ -65,8 +79,13 @@ _Static_assert(UART_INTID + 4 <= RTC_INTID, "UART interrupts reach the RTC's");
 _Static_assert(RTC_INTID < TEST_TIMER_INTID, "RTC and test timer share an interrupt");
 _Static_assert(TEST_TIMER_INTID < INTID_GED_ERROR && INTID_GED_ERROR < INTID_POWER_BUTTON,
 	       "the test timer, the event device and the power button share an interrupt");
-_Static_assert(INTID_POWER_BUTTON < BOARD_NR_INTIDS - V2M_NINTIDS,
-	       "MSIs share the power button's interrupt");
+_Static_assert(INTID_POWER_BUTTON < INTID_PCI && INTID_PCI + BOARD_PCI_NINTX <= INTID_GPIO &&
+		       INTID_GPIO < INTID_VIRTIO_MMIO,
+	       "the power button, PCI, GPIO and virtio-mmio share an interrupt");
+_Static_assert(INTID_VIRTIO_MMIO + BOARD_MAX_VIRTIO_MMIO <= BOARD_NR_INTIDS - V2M_NINTIDS,
+	       "MSIs share an interrupt of virtio-mmio");
+_Static_assert(BOARD_MAX_VIRTIO_MMIO *BOARD_VIRTIO_STRIDE <= VIRTIO_BYTES,
+	       "virtio-mmio: too small for all devices");
 _Static_assert(BOARD_NR_INTIDS % 32 == 0, "a GIC has interrupts in groups of 32");
 
 /* Blocks that are the same in every machine. */
@@ -82,6 +101,8 @@ static const struct board_block fixed[BOARD_NR_BLOCKS] = {
 	[BOARD_PVTIME] = { "stolen-time", PVTIME_BASE, 0, INTID_NONE, 0, false },
 	[BOARD_TEST_TIMER] = { "test-timer", TEST_TIMER_BASE, 0, TEST_TIMER_INTID, 1, false },
 	[BOARD_EINJ] = { "einj", EINJ_BASE, 0, INTID_NONE, 0, false },
+	[BOARD_PVPANIC] = { "pvpanic", PVPANIC_BASE, 0, INTID_NONE, 0, false },
+	[BOARD_GPIO] = { "gpio", GPIO_BASE, 0, INTID_GPIO, 1, false },
 	[BOARD_FLASH] = { "flash", FLASH_BASE, FLASH_BYTES, INTID_NONE, 0, true },
 	[BOARD_VIRTIO_MMIO] = { "virtio-mmio", VIRTIO_BASE, VIRTIO_BYTES, INTID_NONE, 0, true },
 	[BOARD_GIC_V2M] = { "gic-v2m", GIC_DIST_BASE, 0, INTID_NONE, 0, false },
@@ -92,6 +113,7 @@ static const struct board_block fixed[BOARD_NR_BLOCKS] = {
 	[BOARD_PCI_ECAM] = { "pci-ecam", PCI_ECAM_BASE, PCI_ECAM_BYTES, INTID_NONE, 0, true },
 	[BOARD_PCI_MMIO] = { "pci-mmio", PCI_MMIO_BASE, PCI_MMIO_BYTES, INTID_NONE, 0, true },
 	[BOARD_RAM] = { "ram", BOARD_RAM_BASE, 0, INTID_NONE, 0, false },
+	[BOARD_PCI_MMIO64] = { "pci-mmio64", 0, 0, INTID_NONE, 0, false },
 };
 
 static const struct {
@@ -194,6 +216,59 @@ static void lay_out_gicv3(struct board *b)
 		place_below(b, BOARD_GIC_ITS, BOARD_GIC_REDIST, GIC_ITS_BYTES, GIC_ITS_BYTES);
 }
 
+static int check_virtio(const struct board_config *c, struct err *err)
+{
+	if (c->nvirtio_mmio <= BOARD_MAX_VIRTIO_MMIO)
+		return 0;
+	return err_set(
+		err, -EINVAL,
+		"%u virtio devices: the machine has room for %d behind virtio-mmio; give fewer, "
+		"or --virtio-transport pci",
+		c->nvirtio_mmio, BOARD_MAX_VIRTIO_MMIO);
+}
+
+static void lay_out_virtio(struct board *b)
+{
+	struct board_block *virtio = &b->block[BOARD_VIRTIO_MMIO];
+
+	if (!b->config.nvirtio_mmio)
+		return;
+	virtio->reserved = false;
+	virtio->intid = INTID_VIRTIO_MMIO;
+	virtio->nintids = b->config.nvirtio_mmio;
+}
+
+/* RAM that reaches into its place leaves no window. */
+static void lay_out_pci_mmio64(struct board *b)
+{
+	struct board_block *window = &b->block[BOARD_PCI_MMIO64];
+	unsigned bits = b->config.ipa_bits;
+	uint64_t size;
+
+	if (bits < PCI_MMIO64_MIN_BITS)
+		return;
+	if (bits > PCI_MMIO64_MAX_BITS)
+		bits = PCI_MMIO64_MAX_BITS;
+	size = UINT64_C(1) << (bits - 3);
+	if (b->config.ram_bytes > 7 * size - BOARD_RAM_BASE)
+		return;
+	window->base = 7 * size;
+	window->size = size;
+}
+
+static void lay_out_pci(struct board *b)
+{
+	struct board_block *ecam = &b->block[BOARD_PCI_ECAM];
+
+	if (!b->config.pci)
+		return;
+	ecam->reserved = false;
+	ecam->intid = INTID_PCI;
+	ecam->nintids = BOARD_PCI_NINTX;
+	b->block[BOARD_PCI_MMIO].reserved = false;
+	lay_out_pci_mmio64(b);
+}
+
 bool board_gic_is_v2(enum board_gic gic)
 {
 	return gic == BOARD_GICV2 || gic == BOARD_GICV2M;
@@ -224,6 +299,8 @@ int board_layout(struct board *b, const struct board_config *config, struct err 
 
 	if (!ret)
 		ret = check_ram(config, err);
+	if (!ret)
+		ret = check_virtio(config, err);
 	if (ret)
 		return ret;
 	b->config = *config;
@@ -231,11 +308,15 @@ int board_layout(struct board *b, const struct board_config *config, struct err 
 	b->block[BOARD_PVTIME].size = config->pvtime ? PVTIME_BYTES : 0;
 	b->block[BOARD_TEST_TIMER].size = config->test_timer ? TEST_TIMER_BLOCK_BYTES : 0;
 	b->block[BOARD_EINJ].size = board_has_acpi(b) ? EINJ_BLOCK_BYTES : 0;
+	b->block[BOARD_PVPANIC].size = config->pvpanic ? PVPANIC_BLOCK_BYTES : 0;
+	b->block[BOARD_GPIO].size = board_has_acpi(b) ? GPIO_BLOCK_BYTES : 0;
 	b->block[BOARD_RAM].size = config->ram_bytes;
 	if (board_gic_is_v2(config->gic))
 		lay_out_gicv2(b);
 	else
 		lay_out_gicv3(b);
+	lay_out_virtio(b);
+	lay_out_pci(b);
 	return check_order(b, err);
 }
 

@@ -15,7 +15,8 @@
 #include "lib/err.h"
 #include "lib/types.h"
 
-#define BOARD_MAX_CPUS 512
+#define BOARD_MAX_CPUS        512
+#define BOARD_MAX_VIRTIO_MMIO 64
 
 /* Interrupt numbers as the GIC architecture counts them (INTID): PPI n is 16 + n, SPI n 32 + n. */
 #define INTID_TEST_TIMER   18 /* one of each CPU's own */
@@ -29,10 +30,17 @@
 #define INTID_NONE         0
 #define INTID_GED_ERROR    38 /* edge: the generic event device reports a hardware error */
 #define INTID_POWER_BUTTON 39 /* edge: the power button was pressed */
+#define INTID_PCI          40 /* level, 4 of them: INTA to INTD of PCI slot 0 */
+#define INTID_GPIO         44 /* level: the GPIO controller of an ACPI guest */
+#define INTID_VIRTIO_MMIO  48 /* edge: one each device, BOARD_MAX_VIRTIO_MMIO at most */
 
 #define BOARD_RAM_BASE         UINT64_C(0x80000000)
 #define BOARD_FLAT_LOAD_OFFSET UINT64_C(0x80000)
 #define BOARD_UART_CLOCK_HZ    1843200
+#define BOARD_VIRTIO_STRIDE    UINT64_C(0x200) /* from one virtio-mmio device to the next */
+#define BOARD_PCI_NINTX        4
+#define BOARD_GPIO_WAKE_PIN                                                                        \
+	0 /* rises when the clock's alarm is due and when the power button is pressed */
 
 enum board_gic { BOARD_GICV2, BOARD_GICV2M, BOARD_GICV3, BOARD_GICV3_ITS };
 
@@ -48,6 +56,8 @@ enum board_id {
 	BOARD_PVTIME,
 	BOARD_TEST_TIMER,
 	BOARD_EINJ,
+	BOARD_PVPANIC,
+	BOARD_GPIO,
 	BOARD_FLASH,
 	BOARD_VIRTIO_MMIO,
 	BOARD_GIC_V2M,
@@ -58,6 +68,7 @@ enum board_id {
 	BOARD_PCI_ECAM,
 	BOARD_PCI_MMIO,
 	BOARD_RAM,
+	BOARD_PCI_MMIO64,
 	BOARD_NR_BLOCKS
 };
 
@@ -78,8 +89,11 @@ struct board_config {
 	bool pvtime;
 	bool sdei; /* describe SDEI to the guest */
 	enum board_tables tables;
-	bool test_timer;  /* interrupt lines that the guest can raise */
-	bool idle_states; /* describe the PSCI power states to the guest's cpuidle */
+	bool test_timer;       /* interrupt lines that the guest can raise */
+	bool pvpanic;          /* a register for a kernel that panics */
+	bool idle_states;      /* describe the PSCI power states to the guest's cpuidle */
+	bool pci;              /* a host bridge, with room for 32 functions */
+	unsigned nvirtio_mmio; /* 0..BOARD_MAX_VIRTIO_MMIO */
 	uint32_t psci_version;
 	unsigned ipa_bits; /* width of a guest physical address */
 	const uint64_t

@@ -10,12 +10,18 @@
 #include <stdint.h>
 
 #include "arm64/board.h"
+#include "arm64/operator.h"
 #include "hypercall/fault.h"
 #include "hypercall/smccc_filter.h"
 #include "lib/mem.h"
 #include "ras/inject.h"
 #include "ras/policy.h"
 #include "sdei/options.h"
+#include "virtio/blk_options.h"
+#include "virtio/console.h"
+#include "virtio/console_options.h"
+#include "virtio/net_options.h"
+#include "virtio/p9_options.h"
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_PTY, CONSOLE_FILE, CONSOLE_NONE };
 enum irqchip_choice {
@@ -30,11 +36,19 @@ enum tables_choice { TABLES_AUTO, TABLES_DT, TABLES_ACPI, TABLES_BOTH };
 enum on_reset { ON_RESET_REBOOT, ON_RESET_EXIT };
 enum on_panic { ON_PANIC_EXIT, ON_PANIC_CONTINUE };
 enum all_off { ALL_OFF_EXIT, ALL_OFF_WAIT };
+/* What the guest's virtual counter does while the guest is paused. */
+enum pause_clock { PAUSE_CLOCK_STOP, PAUSE_CLOCK_RUN };
 enum psci_owner { PSCI_USER, PSCI_KERNEL };
 /* A CPU feature the guest sees: as the host has it, or not at all. */
 enum feature { FEATURE_AUTO, FEATURE_ON, FEATURE_OFF };
 
+enum virtio_behind { CONFIG_VIRTIO_MMIO, CONFIG_VIRTIO_PCI };
+
 #define CONFIG_MAX_SMCCC_RANGES SMCCC_FILTER_MAX_RANGES
+#define CONFIG_MAX_DISKS        16
+#define CONFIG_MAX_NICS         16
+#define CONFIG_MAX_SHARES       16
+#define CONFIG_MAX_PORTS        8
 
 struct run_config {
 	const char *kernel, *initrd, *params; /* params: kernel command line or NULL */
@@ -72,16 +86,37 @@ struct run_config {
 	uint64_t sdei_watchdog_ns; /* 0: no watchdog event */
 	bool vendor_calls;         /* the guest may use rasvm's own calls */
 	bool test_timer;           /* interrupt lines that the guest can raise */
+	bool pvpanic;              /* a register for a kernel that panics */
 
 	enum tables_choice tables;
 	struct ras_policy ras;
 	struct inject_rule inject[INJECT_MAX_RULES];
 	unsigned ninject;
 
+	enum virtio_behind transport;
+	bool pci; /* a PCI host bridge even if nothing is behind it */
+	struct blk_options disk[CONFIG_MAX_DISKS];
+	unsigned ndisks;
+	struct net_options nic[CONFIG_MAX_NICS];
+	unsigned nnics;
+	struct p9_options share[CONFIG_MAX_SHARES];
+	unsigned nshares;
+	bool rng;
+	/* Ports of a virtio console: those that come with descriptors, which are given away, and those that name
+	 * files. */
+	const struct console_port_config *port;
+	unsigned nports;
+	struct console_port_options port_option[CONFIG_MAX_PORTS];
+	unsigned nport_options;
+
 	enum on_reset on_reset;
 	enum on_panic on_panic;
 	enum all_off all_off;
+	enum pause_clock pause_clock;
 	uint64_t timeout_ns; /* 0: none */
+
+	const struct run_operator *operators; /* who watch and drive the run; filled by cli/run.c */
+	unsigned noperators;
 
 	const char *trace_path;    /* --trace FILE or NULL */
 	const char *dump_dtb_path; /* --dump-dtb FILE or NULL */

@@ -27,6 +27,8 @@ struct console_ops {
 	void (*list_errors)(void *world); /* Ctrl-a m: bad memory; may be NULL */
 	/* Bytes the guest printed; may be NULL. */
 	void (*output)(void *world, const uint8_t *bytes, unsigned n);
+	/* Bytes were given to the guest as input; may be NULL. */
+	void (*input)(void *world, const uint8_t *bytes, unsigned n);
 	void (*panic)(void *world, bool final); /* panic text seen; final: the guest halted there */
 };
 
@@ -75,6 +77,11 @@ int console_open(struct console *console, const struct run_config *config, struc
 /* Tell the console which UART it serves (whose ops are console_uart_ops and whose world is the
  * console) and begin to read input. */
 void console_attach(struct console *console, struct uart *uart);
+
+/* Give the guest input as if it had been typed, behind what waits already. All or nothing: 0, or -EAGAIN: no
+ * room now. n is at most CONSOLE_IN_BYTES. */
+int console_send(struct console *console, const void *bytes, uint32_t n)
+	__attribute__((warn_unused_result));
 
 /* Write what can be written without waiting. True if nothing is left that a reader may still
  * take; false: it waits for the reader, run the loop. */

@@ -101,9 +101,31 @@ static bool feed_uart(struct console *con)
 	device_lock(&con->uart->dev);
 	taken = uart_receive(con->uart, in->buf + in->head, in->len);
 	device_unlock(&con->uart->dev);
+	if (taken && con->ops->input)
+		con->ops->input(con->world, in->buf + in->head, taken);
 	in->head += taken;
 	in->len -= taken;
 	return in->len == 0;
+}
+
+/* So that there is room behind what waits. */
+static void move_to_start(struct console_in *in)
+{
+	memmove(in->buf, in->buf + in->head, in->len);
+	in->head = 0;
+}
+
+int console_send(struct console *con, const void *bytes, uint32_t n)
+{
+	struct console_in *in = &con->in;
+
+	if (!con->uart || n > sizeof(in->buf) - in->len)
+		return -EAGAIN;
+	move_to_start(in);
+	memcpy(in->buf + in->len, bytes, n);
+	in->len += n;
+	feed_uart(con);
+	return 0;
 }
 
 static void pause_input(struct console *con, bool pause)
@@ -186,8 +208,7 @@ static void pump_keys(struct console *con)
 		read_nothing(con, n);
 		return;
 	}
-	memmove(in->buf, in->buf + in->head, in->len);
-	in->head = 0;
+	move_to_start(in);
 	take_keys(con, keys, (unsigned)n);
 	feed_uart(con);
 }

@@ -58,6 +58,7 @@ enum { /* EFI_MEMORY_TYPE */
 /* EFI_RT_PROPERTIES_TABLE.RuntimeServicesSupported */
 #define RT_GET_TIME 0x1u
 #define RT_SET_TIME 0x2u
+#define RT_WAKEUP   0xcu /* get and set */
 
 static void pad_to(struct bytes *b, size_t at)
 {
@@ -126,7 +127,7 @@ static void rt_properties(struct bytes *b, const struct efi_params *p)
 	pad_to(b, RT_PROPERTIES);
 	bytes_u16(b, 1); /* version */
 	bytes_u16(b, 8); /* length */
-	bytes_u32(b, p->runtime.v ? RT_GET_TIME | RT_SET_TIME : 0);
+	bytes_u32(b, p->runtime.v ? RT_GET_TIME | RT_SET_TIME | RT_WAKEUP : 0);
 }
 
 /* An empty list: the kernel hangs pages of its own onto it. */
@@ -237,11 +238,11 @@ int efi_build(const struct efi_params *p, void *buf, size_t size, struct efi_han
 
 /* Runtime services */
 
-/* EFI_RUNTIME_SERVICES, in its order; the time services are the first two of 14. */
+/* EFI_RUNTIME_SERVICES, in its order; the time services are the first four of 14. */
 static void runtime_table(struct bytes *b, uint64_t code)
 {
 	static const uint8_t entry[14] = {
-		RUNTIME_GET_TIME,    RUNTIME_SET_TIME,    RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED,
+		RUNTIME_GET_TIME,    RUNTIME_SET_TIME,    RUNTIME_GET_WAKEUP,  RUNTIME_SET_WAKEUP,
 		RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED,
 		RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED,
 		RUNTIME_UNSUPPORTED, RUNTIME_UNSUPPORTED,

@@ -10,9 +10,11 @@
 /* In the program. */
 #define RUNTIME_GET_TIME    0x00
 #define RUNTIME_SET_TIME    0x04
-#define RUNTIME_UNSUPPORTED 0x08
-#define RUNTIME_RTC         0x10 /* u64: address of the PL031 */
-#define RUNTIME_HEAD_BYTES  0x18
+#define RUNTIME_GET_WAKEUP  0x08
+#define RUNTIME_SET_WAKEUP  0x0c
+#define RUNTIME_UNSUPPORTED 0x10
+#define RUNTIME_RTC         0x18 /* u64: address of the PL031 */
+#define RUNTIME_HEAD_BYTES  0x20
 
 #ifndef __ASSEMBLER__
 

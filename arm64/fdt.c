@@ -5,8 +5,8 @@
  * Sources: Devicetree Specification v0.4; Linux Documentation/devicetree/bindings: arm/cpus,
  * cpu/cpu-topology, cpu/idle-states, arm/psci, arm/firmware/sdei, timer/arm,arch_timer,
  * interrupt-controller/arm,gic and arm,gic-v3, arm/pmu, serial/8250, rtc/arm,pl031; booting.rst,
- * section 2, for /chosen; input/gpio-keys; reserved-memory/reserved-memory; arm64/uefi.rst for UEFI's
- * part of /chosen. The test timer and the error log are rasvm's own: arm64/dev/test_timer.h,
+ * section 2, for /chosen; input/gpio-keys; misc/pvpanic-mmio; reserved-memory/reserved-memory; virtio/mmio; pci/host-generic-pci,
+ * pci/pci-msi and IEEE 1275's PCI binding, 2.2.1 (addresses); arm64/uefi.rst for UEFI's part of /chosen. The test timer and the error log are rasvm's own: arm64/dev/test_timer.h,
  * ras/logpage.h.
  *
  * Left out: blocks the board only reserves; stolen time, which a guest finds by hypercall; cache
@@ -34,6 +34,15 @@
 #define IRQ_LEVEL_LOW   8
 #define IRQ_PPI_CPUS(n) (((1u << (n)) - 1) << 8) /* GICv2: which CPUs have the PPI */
 #define INTID_PPI_BASE  16
+
+/* The PCI bus binding: the first cell of an address, and how an interrupt is found by a function's slot and
+ * its pin. Slots that differ by 4 share interrupts. */
+#define PCI_SPACE_MEMORY32 0x02000000u
+#define PCI_SPACE_MEMORY64 0x43000000u /* prefetchable: only such BARs are 64 bits wide */
+#define PCI_SLOT_CELL(n)   ((uint32_t)(n) << 11)
+#define PCI_PINS           4
+#define PCI_BUSES          256
+#define PCI_REQUESTERS     0x10000 /* every bus, slot and function */
 
 #define RTC_CLOCK_HZ 24000000 /* of the bus interface; nothing counts it */
 #define BAUD         "115200n8"
@@ -504,7 +513,118 @@ static void power_button(struct tree *t)
 	prop_string(t, "label", "power");
 	prop_u32(t, "linux,code", KEY_POWER);
 	prop_cells(t, "interrupts", irq, ARRAY_SIZE(irq));
+	prop_flag(t, "wakeup-source");
 	end(t);
+	end(t);
+}
+
+static void pvpanic(struct tree *t, const struct board_block *block)
+{
+	begin(t, "pvpanic@%" PRIx64, block->base);
+	prop_string(t, "compatible", "qemu,pvpanic-mmio");
+	prop_reg(t, block, NULL);
+	end(t);
+}
+
+/* The block holds all of them, one behind the other. */
+static void virtio_mmio(struct tree *t, const struct board_block *block, unsigned n)
+{
+	const struct board_block one = { .base = block->base + n * BOARD_VIRTIO_STRIDE,
+					 .size = BOARD_VIRTIO_STRIDE };
+	const uint32_t irq[] = { IRQ_SPI, block->intid + n - INTID_SPI_BASE, IRQ_EDGE_RISING };
+
+	begin(t, "virtio_mmio@%" PRIx64, one.base);
+	prop_string(t, "compatible", "virtio,mmio");
+	prop_reg(t, &one, NULL);
+	prop_cells(t, "interrupts", irq, ARRAY_SIZE(irq));
+	prop_flag(t, "dma-coherent");
+	end(t);
+}
+
+/* PCI */
+
+/* A row of "ranges": addresses on the bus are those of the CPUs. */
+static uint32_t *pci_range(uint32_t *at, uint32_t space, const struct board_block *window)
+{
+	const uint32_t base[] = { (uint32_t)(window->base >> 32), (uint32_t)window->base };
+
+	*at++ = space;
+	*at++ = base[0];
+	*at++ = base[1];
+	*at++ = base[0];
+	*at++ = base[1];
+	*at++ = (uint32_t)(window->size >> 32);
+	*at++ = (uint32_t)window->size;
+	return at;
+}
+
+static void pci_ranges(struct tree *t, const struct board *board)
+{
+	const struct board_block *wide = &board->block[BOARD_PCI_MMIO64];
+	uint32_t cells[2 * 7], *at = cells;
+
+	at = pci_range(at, PCI_SPACE_MEMORY32, &board->block[BOARD_PCI_MMIO]);
+	if (wide->size)
+		at = pci_range(at, PCI_SPACE_MEMORY64, wide);
+	prop_cells(t, "ranges", cells, (unsigned)(at - cells));
+}
+
+/* A row each slot and pin; the interrupt controller's unit address has 2 cells and does not matter. */
+static void pci_interrupt_map(struct tree *t, uint32_t first_intid)
+{
+	static const uint32_t mask[] = { PCI_SLOT_CELL(BOARD_PCI_NINTX - 1), 0, 0, 7 };
+	uint32_t cells[BOARD_PCI_NINTX * PCI_PINS * 10], *at = cells;
+
+	for (unsigned i = 0; i < BOARD_PCI_NINTX * PCI_PINS; i++) {
+		unsigned slot = i / PCI_PINS, pin = i % PCI_PINS;
+		const uint32_t row[] = {
+			PCI_SLOT_CELL(slot),
+			0,
+			0,
+			pin + 1,
+			PHANDLE_GIC,
+			0,
+			0,
+			IRQ_SPI,
+			first_intid - INTID_SPI_BASE + (slot + pin) % BOARD_PCI_NINTX,
+			IRQ_LEVEL_HIGH,
+		};
+
+		memcpy(at, row, sizeof(row));
+		at += ARRAY_SIZE(row);
+	}
+	prop_cells(t, "interrupt-map-mask", mask, ARRAY_SIZE(mask));
+	prop_cells(t, "interrupt-map", cells, ARRAY_SIZE(cells));
+}
+
+/* Where messages go: to the ITS with the requester's number, or to the frame of a GICv2. Else there are none. */
+static void pci_msi(struct tree *t, enum board_gic gic)
+{
+	const uint32_t map[] = { 0, PHANDLE_MSI, 0, PCI_REQUESTERS };
+
+	if (gic == BOARD_GICV3_ITS)
+		prop_cells(t, "msi-map", map, ARRAY_SIZE(map));
+	if (gic == BOARD_GICV2M)
+		prop_u32(t, "msi-parent", PHANDLE_MSI);
+}
+
+static void pci(struct tree *t, const struct board *board)
+{
+	const struct board_block *ecam = &board->block[BOARD_PCI_ECAM];
+	const uint32_t buses[] = { 0, PCI_BUSES - 1 };
+
+	begin(t, "pci@%" PRIx64, ecam->base);
+	prop_string(t, "compatible", "pci-host-ecam-generic");
+	prop_string(t, "device_type", "pci");
+	prop_reg(t, ecam, NULL);
+	prop_cells(t, "bus-range", buses, ARRAY_SIZE(buses));
+	prop_u32(t, "linux,pci-domain", 0);
+	address_cells(t, 3, 2);
+	pci_ranges(t, board);
+	prop_u32(t, "#interrupt-cells", 1);
+	pci_interrupt_map(t, ecam->intid);
+	pci_msi(t, board->config.gic);
+	prop_flag(t, "dma-coherent");
 	end(t);
 }
 
@@ -540,8 +660,14 @@ static void root(struct tree *t, const struct board *board, const struct fdt_par
 		uart(t, &board->block[i]);
 	rtc(t, &board->block[BOARD_RTC]);
 	power_button(t);
+	if (board->block[BOARD_PVPANIC].size)
+		pvpanic(t, &board->block[BOARD_PVPANIC]);
 	if (board->config.test_timer)
 		test_timer(t, board);
+	for (unsigned n = 0; n < board->config.nvirtio_mmio; n++)
+		virtio_mmio(t, &board->block[BOARD_VIRTIO_MMIO], n);
+	if (board->config.pci)
+		pci(t, board);
 	end(t);
 }
 

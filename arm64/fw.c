@@ -13,6 +13,7 @@
 #include "arm64/kvm_compat.h"
 #include "arm64/vm.h"
 #include "lib/clock.h"
+#include "lib/counter.h"
 
 static void wake_pe(void *world, unsigned pe)
 {
@@ -63,6 +64,8 @@ static int64_t vendor_trigger(struct fw_locked fw, void *world, uint64_t event, 
 	struct vm *vm = world;
 	unsigned pe = 0;
 
+	if (!vm->config->sdei)
+		return VENDOR_NOT_SUPPORTED;
 	while (mpidr != VENDOR_NO_PE && pe < vm->nvcpus && vm->mpidr[pe] != mpidr)
 		pe++;
 	if (event > UINT32_MAX || pe == vm->nvcpus)
@@ -85,10 +88,33 @@ static int64_t vendor_watchdog(struct fw_locked fw, void *world, uint64_t period
 	return VENDOR_SUCCESS;
 }
 
+static int vendor_read(struct fw_locked fw, void *world, uint64_t at, void *bytes, uint32_t n)
+{
+	struct vm *vm = world;
+
+	(void)fw;
+	return mem_read(&vm->mem, gpa(at), bytes, n);
+}
+
+static void vendor_said(struct fw_locked fw, void *world, uint32_t fid, unsigned pe,
+			const char *text)
+{
+	struct vm *vm = world;
+
+	(void)fw;
+	if (trace_on(&vm->trace))
+		trace_guest(&vm->trace, clock_now_ns() - vm->started_ns, pe,
+			    fid == VENDOR_PASS   ? "guest_pass"
+			    : fid == VENDOR_FAIL ? "guest_fail"
+						 : "guest_mark",
+			    text);
+}
+
 /* Which vendor calls there are: indexed by whether --vendor-calls was given, and --sdei-watchdog. */
 static const struct vendor_ops vendor_ops[2][2] = {
-	{ { NULL, NULL }, { NULL, vendor_watchdog } },
-	{ { vendor_trigger, NULL }, { vendor_trigger, vendor_watchdog } },
+	{ { NULL, NULL, NULL, NULL }, { NULL, vendor_watchdog, NULL, NULL } },
+	{ { vendor_trigger, NULL, vendor_read, vendor_said },
+	  { vendor_trigger, vendor_watchdog, vendor_read, vendor_said } },
 };
 
 static void add_services(struct vm *vm)
@@ -102,7 +128,7 @@ static void add_services(struct vm *vm)
 	if (c->sdei)
 		vm->service[FW_SDEI] =
 			(struct fw_service){ "sdei", sdei_calls, sdei_ncalls, vm, serve_sdei };
-	vm->vendor.ops = &vendor_ops[c->vendor_calls && c->sdei][c->sdei_watchdog_ns > 0];
+	vm->vendor.ops = &vendor_ops[c->vendor_calls][c->sdei_watchdog_ns > 0];
 	vm->vendor.world = vm;
 	if (config_own_calls(c) & SMCCC_OWN_VENDOR)
 		vm->service[FW_VENDOR] = (struct fw_service){ "vendor", vendor_calls, vendor_ncalls,
@@ -236,6 +262,9 @@ static enum vcpu_next apply(struct vcpu *vcpu, const struct smccc *call, enum fw
 		return stop_with(vcpu, VM_RESET);
 	case FW_WARM_RESET:
 		return stop_with(vcpu, VM_WARM_RESET);
+	case FW_GUEST_EXIT:
+		atomic_store(&vcpu->vm->guest_exit, call->arg[0]);
+		return stop_with(vcpu, VM_GUEST_EXIT);
 	}
 	return vcpu_fail(vcpu, "the firmware answered with a result that does not exist");
 }
@@ -311,7 +340,7 @@ static void count_call(struct vcpu *vcpu, size_t function)
 {
 	struct vm *vm = vcpu->vm;
 
-	vm->call_count[vcpu->index * (size_t)(vm->nfunctions + 1) + function]++;
+	counter_add(&vm->call_count[vcpu->index * (size_t)(vm->nfunctions + 1) + function], 1);
 }
 
 /* --smccc RANGE=log. */

@@ -89,6 +89,18 @@ static uint64_t get64(const uint8_t *p)
 
 /* Files */
 
+/* Test suites for lkvm try it with a kernel that is not there, and take it to be missing unless it says just these
+ * words (kvm-unit-tests, scripts/vmm.bash). */
+static int cannot_open(const struct source *s, int error)
+{
+	if (strcmp(s->what, KERNEL_OPTION) == 0)
+		return err_set(s->err, -error,
+			       KERNEL_OPTION ": Fatal: Unable to open kernel %s: %s", s->path,
+			       strerror(error));
+	return err_set(s->err, -error, "%s %s: cannot open it: %s", s->what, s->path,
+		       strerror(error));
+}
+
 static int source_open(struct source *s)
 {
 	struct stat st;
@@ -96,8 +108,7 @@ static int source_open(struct source *s)
 	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
 	s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0 || fstat(s->fd, &st))
-		return err_set(s->err, -errno, "%s %s: cannot open it: %s", s->what, s->path,
-			       strerror(errno));
+		return cannot_open(s, errno);
 	if (S_ISDIR(st.st_mode))
 		return bad(s, "is a directory; name a file");
 	if (!S_ISREG(st.st_mode))
@@ -687,31 +698,43 @@ static const struct foreign foreigns[] = {
 	/* clang-format on */
 };
 
-static int refuse(const struct source *s)
+static const struct foreign *find_foreign(const uint8_t *head)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(foreigns); i++) {
-		const struct foreign *f = &foreigns[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(foreigns); i++)
+		if (!memcmp(head + foreigns[i].offset, foreigns[i].magic, foreigns[i].len))
+			return &foreigns[i];
+	return NULL;
+}
 
-		if (!memcmp(s->head + f->offset, f->magic, f->len))
-			return bad(s, "is %s; %s", f->name, f->hint);
-	}
+static int refuse(struct source *s, struct image *out)
+{
+	const struct foreign *f = find_foreign(s->head);
+
+	(void)out;
+	if (f)
+		return bad(s, "is %s; %s", f->name, f->hint);
 	return bad(s, "is in no known format (arm64 Image, that in gzip or EFI zboot, ELF); for a "
 		      "raw binary give --flat");
 }
 
-static int load(struct source *s, bool flat, struct image *out)
+typedef int loader(struct source *s, struct image *out);
+
+static loader *choose_loader(const uint8_t *head)
 {
-	if (flat)
-		return load_flat(s, out);
-	if (is_arm64_image(s->head))
-		return load_arm64(s, out);
-	if (is_zboot(s->head))
-		return load_zboot(s, out);
-	if (!memcmp(s->head, ELFMAG, SELFMAG))
-		return load_elf(s, out);
-	if (s->head[0] == 0x1f && s->head[1] == 0x8b)
-		return load_gzip(s, out);
-	return refuse(s);
+	if (is_arm64_image(head))
+		return load_arm64;
+	if (is_zboot(head))
+		return load_zboot;
+	if (!memcmp(head, ELFMAG, SELFMAG))
+		return load_elf;
+	if (head[0] == 0x1f && head[1] == 0x8b)
+		return load_gzip;
+	return refuse;
+}
+
+static int read_head(struct source *s)
+{
+	return read_at(s, s->head, s->size < HEAD_BYTES ? s->size : HEAD_BYTES, 0);
 }
 
 int image_load(struct mem *mem, const char *path, bool flat, struct image *out, struct err *err)
@@ -721,11 +744,22 @@ int image_load(struct mem *mem, const char *path, bool flat, struct image *out, 
 
 	*out = (struct image){ .format = IMAGE_FLAT };
 	if (!ret)
-		ret = read_at(&s, s.head, s.size < HEAD_BYTES ? s.size : HEAD_BYTES, 0);
+		ret = read_head(&s);
 	if (!ret)
-		ret = load(&s, flat, out);
+		ret = flat ? load_flat(&s, out) : choose_loader(s.head)(&s, out);
 	source_close(&s);
 	return ret;
+}
+
+bool image_is_unknown(const char *path)
+{
+	struct err ignored;
+	struct source s = { .what = KERNEL_OPTION, .path = path, .err = &ignored };
+	bool unknown = !source_open(&s) && !read_head(&s) && choose_loader(s.head) == refuse &&
+		       !find_foreign(s.head);
+
+	source_close(&s);
+	return unknown;
 }
 
 int image_file_size(const char *what, const char *path, uint64_t *size, struct err *err)

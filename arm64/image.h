@@ -28,6 +28,10 @@ struct image {
 int image_load(struct mem *mem, const char *path, bool flat, struct image *out, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Whether `path` is a file that begins as no kernel or other thing that is known by its first bytes does. False,
+ * too, if it cannot be read: image_load() says why. */
+bool image_is_unknown(const char *path);
+
 /* Size of the regular file `path` in bytes; -errno with `err` for a missing file, a directory, an
  * empty file or anything that cannot be read. `what` is the option it came with ("--initrd"). */
 int image_file_size(const char *what, const char *path, uint64_t *size, struct err *err)

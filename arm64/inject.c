@@ -12,6 +12,7 @@
 #include "arm64/inject_private.h"
 #include "arm64/vm.h"
 #include "lib/clock.h"
+#include "lib/ere.h"
 #include "lib/keylist.h"
 
 /* An unfinished line is looked at when nothing followed for this long. */
@@ -268,16 +269,12 @@ static int bad_rule(const struct inject_rule *rule, int rc, const char *reason, 
 static int compile(struct injector *in, unsigned i, struct err *err)
 {
 	const struct inject_rule *rule = &in->rule[i];
-	char reason[128];
-	int rc;
+	struct err reason;
 
 	if (rule->when != INJECT_CONSOLE)
 		return 0;
-	rc = regcomp(&in->regex[i], rule->console, REG_EXTENDED);
-	if (rc) {
-		regerror(rc, &in->regex[i], reason, sizeof(reason));
-		return err_set(err, -EINVAL, "the regular expression is bad: %s", reason);
-	}
+	if (ere_compile(&in->regex[i], rule->console, &reason))
+		return err_set(err, -EINVAL, "the regular expression %.300s", reason.text);
 	in->compiled |= UINT32_C(1) << i;
 	if (rule->place == INJECT_CAPTURE && in->regex[i].re_nsub == 0)
 		return err_set(
@@ -287,21 +284,28 @@ static int compile(struct injector *in, unsigned i, struct err *err)
 	return 0;
 }
 
-static int open_rules(struct vm *vm, struct err *err)
+/* Put a rule in place `i`. */
+static int set_rule(struct vm *vm, unsigned i, const struct inject_rule *rule, struct err *err)
 {
 	struct injector *in = &vm->injector;
+	int rc;
 
-	for (unsigned i = 0; i < vm->config->ninject; i++) {
-		struct err reason = { "" };
-		int rc;
-
-		in->rule[i] = vm->config->inject[i];
+	in->rule[i] = *rule;
+	if (i == in->nrules)
 		in->nrules++;
-		rc = inject_check_host(vm, &in->rule[i], &reason);
-		if (rc == 0)
-			rc = compile(in, i, &reason);
+	rc = inject_check_host(vm, rule, err);
+	return rc ? rc : compile(in, i, err);
+}
+
+static int open_rules(struct vm *vm, struct err *err)
+{
+	for (unsigned i = 0; i < vm->config->ninject; i++) {
+		const struct inject_rule *rule = &vm->config->inject[i];
+		struct err reason = { "" };
+		int rc = set_rule(vm, i, rule, &reason);
+
 		if (rc)
-			return bad_rule(&in->rule[i], rc, reason.text, err);
+			return bad_rule(rule, rc, reason.text, err);
 	}
 	return 0;
 }
@@ -313,7 +317,13 @@ static int open_timer(struct vm *vm, struct err *err)
 
 	in->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	rc = in->timer_fd < 0 ? -errno : loop_add(&vm->loop, in->timer_fd, EPOLLIN, on_timer, vm);
-	return rc ? err_set(err, rc, "cannot set up the timer of --inject: %s", strerror(-rc)) : 0;
+	if (rc == 0)
+		return 0;
+	/* A rule that comes later tries again. */
+	if (in->timer_fd >= 0)
+		close(in->timer_fd);
+	in->timer_fd = -1;
+	return err_set(err, rc, "cannot set up the timer of --inject: %s", strerror(-rc));
 }
 
 /* The same seed places the kernel and the errors, so that a run can be repeated. */
@@ -359,6 +369,73 @@ void inject_close(struct vm *vm)
 		close(in->timer_fd);
 	in->timer_fd = -1;
 	pthread_mutex_destroy(&in->lock);
+}
+
+/* ---- rules that come later ---- */
+
+static bool is_free(const struct injector *in, unsigned i)
+{
+	return has(in->over, i) && !in->due_ns[i];
+}
+
+static void forget_rule(struct injector *in, unsigned i)
+{
+	if (has(in->compiled, i))
+		regfree(&in->regex[i]);
+	in->compiled &= ~(UINT32_C(1) << i);
+	in->occurred &= ~(UINT32_C(1) << i);
+	in->matched &= ~(UINT32_C(1) << i);
+	in->over &= ~(UINT32_C(1) << i);
+}
+
+/* A place that is free or whose rule has done all it is to, or -1. */
+static int find_room(struct injector *in)
+{
+	for (unsigned i = 0; i < in->nrules; i++) {
+		if (is_free(in, i)) {
+			forget_rule(in, i);
+			return (int)i;
+		}
+	}
+	return in->nrules < INJECT_MAX_RULES ? (int)in->nrules : -1;
+}
+
+static int join(struct vm *vm, const struct inject_rule *rule, struct err *err)
+{
+	struct injector *in = &vm->injector;
+	int i, rc = in->timer_fd < 0 ? open_timer(vm, err) : 0;
+
+	if (rc)
+		return rc;
+	i = find_room(in);
+	if (i < 0)
+		return err_set(err, -ENOSPC,
+			       "%d rules are at work already; one that is over makes room",
+			       INJECT_MAX_RULES);
+	rc = set_rule(vm, (unsigned)i, rule, err);
+	if (rc) {
+		in->over |= UINT32_C(1) << i;
+		return rc;
+	}
+	if (rule->when == INJECT_AT)
+		occasion(in, (unsigned)i, clock_now_ns());
+	want_next_exits(in);
+	arm(in);
+	return 0;
+}
+
+int inject_add(struct vm *vm, const struct inject_rule *rule, const char *from, uint32_t *id,
+	       struct err *err)
+{
+	int rc;
+
+	*id = 0;
+	if (rule->when != INJECT_AT || rule->at_ns || rule->every_ns)
+		return join(vm, rule, err);
+	if (rule->place == INJECT_CAPTURE)
+		return err_set(err, -EINVAL, "gpa=$1 is only for when=console");
+	rc = inject_check_host(vm, rule, err);
+	return rc ? rc : inject_fire(vm, rule, from, id, err);
 }
 
 void inject_start(struct vm *vm)

@@ -92,6 +92,12 @@ void inject_exit(struct injector *in);
 int inject_fire(struct vm *vm, const struct inject_rule *rule, const char *from, uint32_t *id,
 		struct err *err) __attribute__((warn_unused_result));
 
+/* A rule from a script or a client. One that says nothing of when is done at once, as by inject_fire(); any
+ * other joins those of --inject, its times counting from now, and *id is 0. 0; -ENOSPC: INJECT_MAX_RULES are
+ * at work; or another -errno, with `err` a sentence. Main thread, without vm.fw. */
+int inject_add(struct vm *vm, const struct inject_rule *rule, const char *from, uint32_t *id,
+	       struct err *err) __attribute__((warn_unused_result));
+
 /* Nothing, unless the guest wrote EINJ's EXECUTE: do what it asked and report. Main thread. */
 void inject_einj(struct vm *vm);
 

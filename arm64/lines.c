@@ -90,6 +90,14 @@ void lines_pulse(void *world, uint32_t intid)
 	lines_set(world, intid, false);
 }
 
+void lines_wake(struct vm *vm)
+{
+	if (!vm->board.block[BOARD_GPIO].size)
+		return;
+	gpio_drive(&vm->gpio, BOARD_GPIO_WAKE_PIN, true);
+	gpio_drive(&vm->gpio, BOARD_GPIO_WAKE_PIN, false);
+}
+
 void lines_set_ppi(void *world, unsigned cpu, bool level)
 {
 	struct vm *vm = world;

@@ -39,6 +39,10 @@ void lines_set(void *world, uint32_t intid, bool level);
 /* Raise an SPI that the guest has as edge-triggered, and lower it. `world` is the struct vm. Any thread. */
 void lines_pulse(void *world, uint32_t intid);
 
+/* What wakes a sleeping guest has happened: the pin of its GPIO controller rises, and falls. Nothing without
+ * such a controller. Caller holds device_lock() of vm->gpio.dev. */
+void lines_wake(struct vm *vm);
+
 /* Drive one CPU's PPI of the test timer. Any thread. */
 void lines_set_ppi(void *world, unsigned cpu, bool level);
 

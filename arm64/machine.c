@@ -20,13 +20,16 @@
 #include "arm64/gic.h"
 #include "arm64/image.h"
 #include "arm64/stats.h"
+#include "arm64/verbs.h"
 #include "arm64/vm.h"
 #include "hypercall/smccc_filter.h"
 #include "lib/clock.h"
 #include "lib/cpulist.h"
 #include "lib/tty.h"
 
+#define PORT_POLL_MS   5
 #define PANIC_GRACE_NS (UINT64_C(200) * NS_PER_MS)
+#define PANIC_TOLD_NS  (UINT64_C(5) * NS_PER_SEC)
 
 /* ---- checks before anything exists ---- */
 
@@ -72,29 +75,45 @@ static void on_panic(void *world, bool final)
 		arm_timer(vm->panic_fd, PANIC_GRACE_NS);
 }
 
-/* The guest's clock goes on meanwhile. */
+static bool timer_is_armed(int fd)
+{
+	struct itimerspec left = { 0 };
+
+	timerfd_gettime(fd, &left);
+	return left.it_value.tv_sec || left.it_value.tv_nsec;
+}
+
+/* The guest wrote to the panic register: the kernel is about to print more, and then to stop or to restart. */
+static void panic_told(struct vm *vm, unsigned events)
+{
+	const char *name = events & PVPANIC_PANICKED ? "panic" : "crash_loaded";
+
+	log_info("the guest's kernel says that it has panicked%s",
+		 events & PVPANIC_PANICKED ? "" : ", and starts its crash kernel");
+	if (trace_on(&vm->trace))
+		trace_event(&vm->trace, clock_now_ns() - vm->started_ns, 0, name);
+	if (events & PVPANIC_PANICKED && vm->config->on_panic == ON_PANIC_EXIT &&
+	    !timer_is_armed(vm->panic_fd))
+		arm_timer(vm->panic_fd, PANIC_TOLD_NS);
+}
+
 static void on_pause(void *world)
 {
 	struct vm *vm = world;
+	struct err err;
 
-	vm->paused = !vm->paused;
-	if (vm->paused)
-		vm_hold(vm, NULL);
+	if (vm->paused ? verb_resume(vm, &err) : verb_pause(vm, &err))
+		log_warn("%s", err.text);
 	else
-		vm_unhold(vm);
-	log_warn("the guest %s", vm->paused ? "is paused; Ctrl-a p to go on" : "goes on");
-}
-
-/* An edge: the interrupt controller remembers it, and there is no device to read afterwards. */
-static void press_power_button(struct vm *vm)
-{
-	lines_pulse(vm, INTID_POWER_BUTTON);
-	log_info("the power button was pressed");
+		log_warn("the guest %s", vm->paused ? "is paused; Ctrl-a p to go on" : "goes on");
 }
 
 static void on_button(void *world)
 {
-	press_power_button(world);
+	struct err err;
+
+	if (verb_powerdown(world, &err))
+		log_warn("%s", err.text);
 }
 
 static void on_list_errors(void *world)
@@ -105,6 +124,22 @@ static void on_list_errors(void *world)
 static void on_output(void *world, const uint8_t *bytes, unsigned n)
 {
 	inject_console(world, bytes, n);
+	operators_output(world, bytes, n);
+}
+
+static void on_input(void *world, const uint8_t *bytes, unsigned n)
+{
+	operators_input(world, bytes, n);
+}
+
+static void on_tap(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(vm->trace.tap.event_fd, &count, sizeof(count)) > 0)
+		operators_some_events(vm);
 }
 
 static const struct console_ops console_ops = {
@@ -114,6 +149,7 @@ static const struct console_ops console_ops = {
 	.list_errors = on_list_errors,
 	.panic = on_panic,
 	.output = on_output,
+	.input = on_input,
 };
 
 static void on_panic_grace(void *arg, uint32_t events)
@@ -152,9 +188,11 @@ static void on_signal(void *arg, uint32_t events)
 		return;
 	}
 	if (si.ssi_signo == SIGPWR) {
-		press_power_button(vm);
+		on_button(vm);
 		return;
 	}
+	if (operators_signal(vm, (int)si.ssi_signo))
+		return;
 	/* Not by the power button: whoever stops rasvm does not wait for what the guest makes of it. */
 	log_info("signal %u: stopping the guest", si.ssi_signo);
 	vm_end(vm, VM_INTERRUPTED);
@@ -196,6 +234,29 @@ static void on_rtc_alarm(void *arg, uint32_t events)
 	device_lock(&vm->rtc.dev);
 	rtc_tick(&vm->rtc);
 	device_unlock(&vm->rtc.dev);
+}
+
+/* The clock's interrupt has a line of its own; an ACPI guest, which may not use it, is woken by a pin. Leaf
+ * lock held, which is that of the GPIO controller, too. */
+static void rtc_set_line(void *world, uint32_t intid, bool level)
+{
+	lines_set(world, intid, level);
+	if (level)
+		lines_wake(world);
+}
+
+/* ---- the panic register ---- */
+
+/* A vCPU's thread: what comes of it is the main thread's affair, but for a guest that restarts at once. */
+static void pvpanic_told(void *world, unsigned events)
+{
+	struct vm *vm = world;
+	uint64_t one = 1;
+
+	atomic_store(&vm->panic_seen, true);
+	atomic_fetch_or(&vm->panic_told, events);
+	if (write(vm->event_fd, &one, sizeof(one)) < 0)
+		log_error("cannot wake the main thread: %s", strerror(errno));
 }
 
 /* ---- the test timer's view of the host ---- */
@@ -315,7 +376,10 @@ static int lay_out(struct vm *vm, struct err *err)
 		.sdei = c->sdei,
 		.tables = config_tables(c),
 		.test_timer = c->test_timer,
+		.pvpanic = c->pvpanic,
 		.psci_version = c->psci_version,
+		.pci = c->pci || devices_behind_pci(c),
+		.nvirtio_mmio = devices_behind_pci(c) ? 0 : devices_wanted(c),
 		.ipa_bits = choose_ipa_bits(&vm->caps, c->ram_bytes),
 		.mpidr = vm->mpidr,
 	};
@@ -331,6 +395,9 @@ static int lay_out(struct vm *vm, struct err *err)
 		r = feature_check("--pauth", c->pauth, vm->caps.pauth, err);
 	if (r)
 		return r;
+	if (devices_behind_pci(c) && devices_wanted(c) > PCI_SLOTS)
+		return err_set(err, -EINVAL, "%u devices behind PCI: there is room for %d",
+			       devices_wanted(c), PCI_SLOTS);
 	if (c->cpus > vm->caps.max_vcpus)
 		return err_set(err, -EINVAL, "--cpus %u: this host's KVM takes at most %u", c->cpus,
 			       vm->caps.max_vcpus);
@@ -342,6 +409,22 @@ static int lay_out(struct vm *vm, struct err *err)
 static struct irq_line line(struct vm *vm, uint32_t intid)
 {
 	return (struct irq_line){ .set = lines_set, .world = vm, .intid = intid };
+}
+
+static int add_clock(struct vm *vm, struct err *err)
+{
+	const struct board_block *b = vm->board.block;
+	struct irq_line rtc_line = line(vm, b[BOARD_RTC].intid);
+	int r;
+
+	rtc_line.set = rtc_set_line;
+	rtc_init(&vm->rtc, gpa(b[BOARD_RTC].base), rtc_line, &rtc_ops, vm);
+	r = bus_add(&vm->bus, &vm->rtc.dev, err);
+	gpio_init(&vm->gpio, gpa(b[BOARD_GPIO].base), line(vm, b[BOARD_GPIO].intid));
+	vm->gpio.dev.leader = &vm->rtc.dev;
+	if (r == 0 && b[BOARD_GPIO].size)
+		r = bus_add(&vm->bus, &vm->gpio.dev, err);
+	return r;
 }
 
 static int add_devices(struct vm *vm, struct err *err)
@@ -358,8 +441,11 @@ static int add_devices(struct vm *vm, struct err *err)
 		if (r)
 			return r;
 	}
-	rtc_init(&vm->rtc, gpa(b[BOARD_RTC].base), line(vm, b[BOARD_RTC].intid), &rtc_ops, vm);
-	r = bus_add(&vm->bus, &vm->rtc.dev, err);
+	r = add_clock(vm, err);
+	if (r == 0 && b[BOARD_PVPANIC].size) {
+		pvpanic_init(&vm->pvpanic, gpa(b[BOARD_PVPANIC].base), pvpanic_told, vm);
+		r = bus_add(&vm->bus, &vm->pvpanic.dev, err);
+	}
 	if (r == 0 && b[BOARD_GIC_V2M].size) {
 		v2m_init(&vm->v2m, gpa(b[BOARD_GIC_V2M].base), line(vm, b[BOARD_GIC_V2M].intid),
 			 b[BOARD_GIC_V2M].nintids);
@@ -375,7 +461,6 @@ static int add_devices(struct vm *vm, struct err *err)
 		einj_init(&vm->einj, gpa(b[BOARD_EINJ].base), einj_execute, vm);
 		r = bus_add(&vm->bus, &vm->einj.dev, err);
 	}
-	bus_freeze(&vm->bus);
 	return r;
 }
 
@@ -394,14 +479,18 @@ static int pin_vcpus(struct vm *vm, struct err *err)
 	return r;
 }
 
-/* The main loop looks at vm->event itself; this only takes the wake-up back. */
+/* The main loop looks at vm->event itself; this takes the wake-up back, and sees what the guest told. */
 static void on_event(void *arg, uint32_t events)
 {
 	struct vm *vm = arg;
+	unsigned told;
 	uint64_t count;
 
 	if (events & EPOLLIN && read(vm->event_fd, &count, sizeof(count)) < 0)
 		log_debug("eventfd: %s", strerror(errno));
+	told = atomic_exchange(&vm->panic_told, 0);
+	if (told)
+		panic_told(vm, told);
 }
 
 static void ignore(int sig)
@@ -425,13 +514,14 @@ static void stop_signals(sigset_t *set)
 }
 
 /* Signals that stop the guest come as events; the kick only interrupts, and must do so whatever
- * mask we were started with; a reader that goes away is an error of write(2). */
+ * mask we were started with; a reader that goes away, and a file that may not grow, are errors of write(2). */
 static int take_signals(struct vm *vm)
 {
 	struct sigaction kick = { .sa_handler = ignore };
 	sigset_t set, kick_set;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigaction(SIGUSR1, &kick, NULL);
 	sigemptyset(&kick_set);
 	sigaddset(&kick_set, SIGUSR1);
@@ -502,9 +592,10 @@ static struct vm *machine_alloc(const struct run_config *config)
 	vm->ras_fd = vm->ras_timer_fd = vm->injector.timer_fd = -1;
 	vm->sdei_timers.trigger_fd = vm->sdei_timers.watchdog_fd = -1;
 	vm->loop.epoll_fd = -1;
-	vm->trace.fd = -1;
-	vm->mem.fd = -1;
+	vm->trace.fd = vm->trace.tap.event_fd = -1;
+	vm->mem.fd = vm->devices.io.wake_fd = -1;
 	pthread_mutex_init(&vm->fw.mutex, NULL);
+	eventfds_init(&vm->eventfds);
 	return vm;
 }
 
@@ -520,6 +611,29 @@ static int probe(struct vm *vm, struct err *err)
 		return err_set(err, -EOPNOTSUPP,
 			       "this host's KVM is too old: Linux 5.4 or newer is needed");
 	return 0;
+}
+
+/* A guest with a name can be asked and told things by its socket: last, for it says what the others have made of
+ * the exit status. */
+static int add_operators(struct vm *vm, struct err *err)
+{
+	const struct run_operator control = { &ctl_operator_ops, &vm->control };
+	const struct run_config *c = vm->config;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < c->noperators; i++)
+		r = operators_add(vm, &c->operators[i], err);
+	return r || !c->name ? r : operators_add(vm, &control, err);
+}
+
+static int open_operators(struct vm *vm, struct err *err)
+{
+	int r = loop_add(&vm->loop, vm->trace.tap.event_fd, EPOLLIN, on_tap, vm);
+
+	if (r)
+		return err_set(err, r, "cannot watch the trace: %s", strerror(-r));
+	r = add_operators(vm, err);
+	return r ? r : operators_open(vm, err);
 }
 
 /* boot_load() on a thread of its own: copying the files takes about as long as KVM takes to make
@@ -594,7 +708,12 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 		return STATUS_USAGE;
 	if (add_devices(vm, err))
 		return STATUS_INTERNAL;
-	if (boot_dump_dtb(vm, err) || inject_open(vm, err))
+	if (devices_open(vm, err))
+		return STATUS_USAGE;
+	bus_freeze(&vm->bus);
+	if (devices_start(vm, err))
+		return STATUS_INTERNAL;
+	if (boot_dump_dtb(vm, err) || inject_open(vm, err) || open_operators(vm, err))
 		return STATUS_USAGE;
 	log_info("firmware tables: %s", board_tables_name(vm->board.config.tables));
 	console_attach(&vm->console, &vm->uart[0]);
@@ -616,18 +735,29 @@ static void close_fds(struct vm *vm)
  * breaks that off. */
 static void finish_console(struct vm *vm)
 {
+	struct err err;
+
+	/* Ports have still to give out what they were given. */
+	if (vm->paused && verb_resume(vm, &err))
+		log_error("%s", err.text);
 	atomic_store(&vm->stop, VM_RUNNING);
 	while (!console_flush(&vm->console) && atomic_load(&vm->stop) == VM_RUNNING)
 		if (loop_once(&vm->loop, -1))
+			break;
+	/* Ports have no way to tell the main loop that they are done. */
+	while (!devices_drained(vm) && atomic_load(&vm->stop) == VM_RUNNING)
+		if (loop_once(&vm->loop, PORT_POLL_MS))
 			break;
 }
 
 static void machine_free(struct vm *vm)
 {
+	operators_close(vm);
 	console_close(&vm->console);
 	inject_close(vm);
 	sigbus_close(vm);
 	vm_destroy(vm);
+	devices_close(vm);
 	fw_ras_close(vm);
 	fw_destroy(vm);
 	trace_close(&vm->trace);
@@ -648,7 +778,8 @@ static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 	int r;
 
 	fw_reset(vm, warm);
-	bus_resume(&vm->bus);
+	if (!vm->paused)
+		bus_resume(&vm->bus);
 	r = fw_ras_reset(vm, err);
 	if (r == 0)
 		r = vm_start(vm, err);
@@ -693,6 +824,10 @@ static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
 		return STATUS_HOST_KVM;
 	arm_timer(vm->panic_fd, 0);
 	atomic_store(&vm->panic_seen, false);
+	atomic_store(&vm->panic_told, 0);
+	vm->reset_asked = false;
+	verbs_new_life(vm);
+	operators_reset(vm);
 	atomic_store(&vm->event, VM_RUNNING);
 	return STATUS_POWEROFF;
 }
@@ -707,6 +842,7 @@ static const enum exit_status event_status[] = {
 	[VM_PANIC] = STATUS_PANIC,
 	[VM_TIMEOUT] = STATUS_TIMEOUT,
 	[VM_INTERRUPTED] = STATUS_INTERRUPTED,
+	[VM_GUEST_EXIT] = STATUS_GUEST_EXIT,
 	[VM_HARDWARE] = STATUS_HARDWARE,
 	[VM_HOST_ERROR] = STATUS_HOST_KVM,
 	[VM_INTERNAL_ERROR] = STATUS_INTERNAL,
@@ -717,9 +853,9 @@ static bool goes_on(struct vm *vm, enum vm_event event)
 {
 	bool panicked = atomic_load(&vm->panic_seen) && vm->config->on_panic == ON_PANIC_EXIT;
 
-	return (event == VM_RESET || event == VM_WARM_RESET) &&
-	       atomic_load(&vm->stop) == VM_RUNNING && vm->config->on_reset == ON_RESET_REBOOT &&
-	       !panicked;
+	if (atomic_load(&vm->stop) != VM_RUNNING || (event != VM_RESET && event != VM_WARM_RESET))
+		return false;
+	return vm->reset_asked || (vm->config->on_reset == ON_RESET_REBOOT && !panicked);
 }
 
 static enum exit_status status_of(struct vm *vm, enum vm_event event)
@@ -730,6 +866,8 @@ static enum exit_status status_of(struct vm *vm, enum vm_event event)
 	/* A guest that resets because its kernel panicked did not reset of its own will. */
 	if (reset && atomic_load(&vm->panic_seen))
 		return STATUS_PANIC;
+	if (event == VM_GUEST_EXIT)
+		return status_of_guest(atomic_load(&vm->guest_exit));
 	return event_status[reset && stop != VM_RUNNING ? stop : event];
 }
 
@@ -741,7 +879,7 @@ static enum exit_status run_to_end(struct vm *vm, struct err *err)
 	for (;;) {
 		enum vm_event event = live_once(vm, warm, err);
 
-		if (vm->config->stats)
+		if (vm->config->stats || vm->config->name)
 			stats_collect(vm);
 		if (!goes_on(vm, event))
 			return status_of(vm, event);
@@ -783,8 +921,10 @@ enum exit_status machine_run(const struct run_config *config)
 			arm_timer(vm->timeout_fd, config->timeout_ns);
 		sdei_timers_start(vm);
 		inject_start(vm);
+		operators_started(vm);
 		status = run_to_end(vm, &err);
 		finish_console(vm);
+		status = operators_ended(vm, status);
 		forget_memory(vm);
 		if (config->stats)
 			stats_print(vm, stderr);
@@ -837,6 +977,7 @@ static void print_machine(const struct vm *vm, FILE *out)
 	fprintf(out, "kernel  %s\ninitrd  %s\nparams  %s\n", c->kernel ? c->kernel : "none",
 		c->initrd ? c->initrd : "none", c->params ? c->params : "");
 	board_print(&vm->board, out);
+	devices_print(c, out);
 }
 
 /* --dry-run --dump-dtb: the tree needs the addresses of what would be loaded, so load it. */

@@ -16,6 +16,7 @@
 #include "arm64/kvm_compat.h"
 #include "arm64/vm.h"
 #include "lib/clock.h"
+#include "lib/counter.h"
 
 enum vcpu_next vcpu_fail(struct vcpu *vcpu, const char *reason)
 {
@@ -27,7 +28,7 @@ enum vcpu_next vcpu_fail(struct vcpu *vcpu, const char *reason)
 /* Nothing lives at this address: reads give 0, writes go nowhere. */
 static void unclaimed(struct vcpu *vcpu, uint64_t at, unsigned len, bool is_write)
 {
-	vcpu->stats.unclaimed++;
+	counter_add(&vcpu->stats.unclaimed, 1);
 	if (log_allow(&vcpu->unclaimed_log, clock_now_ns()))
 		log_warn("CPU %u: %u-byte %s at guest address %#llx, where no device is",
 			 vcpu->index, len, is_write ? "write" : "read", (unsigned long long)at);
@@ -151,10 +152,10 @@ static enum vcpu_next serve_exit(struct vcpu *vcpu)
 	unsigned reason = vcpu->run->exit_reason;
 
 	if (reason >= VCPU_EXIT_REASONS || !exits[reason].fn) {
-		vcpu->stats.exits[VCPU_EXIT_REASONS - 1]++;
+		counter_add(&vcpu->stats.exits[VCPU_EXIT_REASONS - 1], 1);
 		return vcpu_fail(vcpu, "KVM_RUN returned an exit reason that rasvm does not know");
 	}
-	vcpu->stats.exits[reason]++;
+	counter_add(&vcpu->stats.exits[reason], 1);
 	if (inject_wants_exits(&vcpu->vm->injector))
 		inject_exit(&vcpu->vm->injector);
 	return exits[reason].fn(vcpu);
@@ -165,7 +166,7 @@ static enum vcpu_next run_failed(struct vcpu *vcpu, int error)
 	char reason[96];
 
 	if (error == EINTR || error == EAGAIN) {
-		vcpu->stats.interrupted++;
+		counter_add(&vcpu->stats.interrupted, 1);
 		return VCPU_CONTINUE;
 	}
 	snprintf(reason, sizeof(reason), "KVM_RUN failed: %s", strerror(error));
@@ -208,24 +209,40 @@ static enum vcpu_next run_met_error(struct vcpu *vcpu, int error)
 {
 	enum vcpu_next next = error ? VCPU_CONTINUE : serve_exit(vcpu);
 
-	vcpu->stats.interrupted += error != 0;
+	counter_add(&vcpu->stats.interrupted, error != 0);
 	return next == VCPU_CONTINUE ? fw_ras_consumed(vcpu) : next;
+}
+
+/* For whoever looks what a CPU did last. */
+static void note_exit(struct vcpu *vcpu, int error)
+{
+	uint8_t *recent = &vcpu->recent[vcpu->stats.runs % VCPU_RECENT];
+
+	__atomic_store_n(recent, error ? VCPU_RECENT_KICK : (uint8_t)vcpu->run->exit_reason,
+			 __ATOMIC_RELAXED);
 }
 
 static enum vcpu_next run_once(struct vcpu *vcpu)
 {
+	enum vcpu_next next;
 	int r;
 
 	if (vcpu->regs.valid && regs_flush(vcpu))
 		return vcpu_fail(vcpu, "cannot write the registers that a firmware call changed");
 	vcpu->has_run = true;
 	vcpu->exit_pending = false;
-	vcpu->stats.runs++;
+	counter_add(&vcpu->stats.runs, 1);
 	r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
+	/* In this order: see vm_hold_still(). */
+	atomic_store(&vcpu->in_device, vcpu->run->exit_reason == KVM_EXIT_MMIO);
 	atomic_store(&vcpu->in_guest, false);
+	note_exit(vcpu, r);
 	if (sigbus_any(&vcpu->bus_errors))
-		return run_met_error(vcpu, r);
-	return r ? run_failed(vcpu, r) : serve_exit(vcpu);
+		next = run_met_error(vcpu, r);
+	else
+		next = r ? run_failed(vcpu, r) : serve_exit(vcpu);
+	atomic_store(&vcpu->in_device, false);
+	return next;
 }
 
 static enum vcpu_next run_guest(struct vcpu *vcpu)

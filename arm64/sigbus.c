@@ -24,6 +24,8 @@
 
 #define SCAN_INTERVAL_NS NS_PER_SEC
 
+#define PAGE_MAX_LSB 34 /* 16 GiB: the largest page of an arm64 host */
+
 #define INITIAL_EXEC __attribute__((tls_model("initial-exec"))) /* reached without a call */
 
 /* What this thread is, for the handler; both NULL: neither. */
@@ -95,11 +97,19 @@ static bool in_kvm_run(const struct vcpu *vcpu, uintptr_t hva)
 	       (vm_gpa_of(vcpu->vm, hva, &at) || in_pvtime(vcpu->vm, hva));
 }
 
+/* The host says how large the page is that went bad, and may say no more than where it begins. */
+static bool catch_page(uintptr_t at, unsigned lsb)
+{
+	uintptr_t offset = ((uintptr_t)1 << (lsb < PAGE_MAX_LSB ? lsb : PAGE_MAX_LSB)) - 1;
+
+	return guard_catch_within(at & ~offset, at | offset);
+}
+
 static void on_action_required(const siginfo_t *info)
 {
 	uintptr_t at = (uintptr_t)info->si_addr;
 
-	if (guard_catch(at))
+	if (catch_page(at, (unsigned)info->si_addr_lsb))
 		return; /* not reached: it went there */
 	if (!in_kvm_run(this_vcpu, at)) {
 		die(info);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "arm64/kvm_compat.h"
+#include "lib/counter.h"
 
 static const struct {
 	const char *kvm_name; /* in struct kvm_vcpu_stat */
@@ -55,29 +56,31 @@ static void read_kvm_stats(int fd, struct vcpu_kvm_stats *s)
 static void add_vcpu(struct vcpu_stats *total, struct vcpu *vcpu)
 {
 	const struct vcpu_stats *s = &vcpu->stats;
-	int fd;
 
 	for (unsigned i = 0; i < VCPU_EXIT_REASONS; i++)
-		total->exits[i] += s->exits[i];
-	total->runs += s->runs;
-	total->interrupted += s->interrupted;
-	total->unclaimed += s->unclaimed;
-	total->reg_reads += s->reg_reads;
-	total->reg_writes += s->reg_writes;
+		total->exits[i] += counter_read(&s->exits[i]);
+	total->runs += counter_read(&s->runs);
+	total->interrupted += counter_read(&s->interrupted);
+	total->unclaimed += counter_read(&s->unclaimed);
+	total->reg_reads += counter_read(&s->reg_reads);
+	total->reg_writes += counter_read(&s->reg_writes);
 	total->kicks += atomic_load(&vcpu->kicks);
-	if (!vcpu->vm->caps.binary_stats)
-		return;
-	fd = kvm_ioctl_int(vcpu->fd, KVM_GET_STATS_FD, 0);
-	if (fd < 0)
-		return;
-	read_kvm_stats(fd, &total->kvm);
-	close(fd);
+	if (vcpu->stats_fd >= 0)
+		read_kvm_stats(vcpu->stats_fd, &total->kvm);
+}
+
+void stats_now(struct vm *vm, unsigned cpu, struct vcpu_stats *now)
+{
+	*now = vm->stats[cpu];
+	if (cpu < vm->nvcpus && !vm->stats_collected)
+		add_vcpu(now, &vm->vcpu[cpu]);
 }
 
 void stats_collect(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		add_vcpu(&vm->stats[i], &vm->vcpu[i]);
+	vm->stats_collected = true;
 }
 
 static void print_vcpu(const struct vcpu_stats *s, unsigned index, FILE *out)
@@ -133,6 +136,11 @@ static const char *const note_names[RAS_NR_NOTES] = {
 	[RAS_NOTE_UNACKED] = "overdue",   [RAS_NOTE_FALLBACK] = "fallback",
 	[RAS_NOTE_HEALED] = "healed",     [RAS_NOTE_STOPPED] = "stopped",
 };
+
+const char *stats_note_name(unsigned note)
+{
+	return note_names[note];
+}
 
 static void print_error_counts(const struct ras *ras, FILE *out)
 {

@@ -6,6 +6,12 @@
 
 #include "arm64/vm.h"
 
+/* What a vCPU did in all lives of the guest. Main thread; vCPU threads may run. */
+void stats_now(struct vm *vm, unsigned cpu, struct vcpu_stats *now);
+
+/* The name of a step in an error's life, below RAS_NR_NOTES, as statistics have it. */
+const char *stats_note_name(unsigned note);
+
 /* Add up what the vCPUs of this life of the guest counted, before vm_destroy() takes them.
  * Main thread, no vCPU thread runs. */
 void stats_collect(struct vm *vm);

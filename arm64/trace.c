@@ -19,6 +19,7 @@ static const char *const action_names[] = {
 	[FW_HIBERNATE_OFF] = "hibernate_off",
 	[FW_SYSTEM_RESET] = "system_reset",
 	[FW_WARM_RESET] = "warm_reset",
+	[FW_GUEST_EXIT] = "guest_exit",
 };
 
 /* What a note of each kind tells besides the event and the PE. */
@@ -85,9 +86,12 @@ static const struct {
 
 int trace_open(struct trace *trace, const char *path, struct err *err)
 {
-	*trace = (struct trace){ .fd = -1 };
-	if (!path)
-		return 0;
+	int r;
+
+	trace->fd = -1;
+	r = trace_tap_open(&trace->tap, err);
+	if (r || !path)
+		return r;
 	trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
 	if (trace->fd < 0)
 		return err_set(err, -errno, "--trace %s: %s", path, strerror(errno));
@@ -99,13 +103,14 @@ void trace_close(struct trace *trace)
 	if (trace->fd >= 0)
 		close(trace->fd);
 	trace->fd = -1;
+	trace_tap_close(&trace->tap);
 	if (trace->lost)
 		log_warn("--trace: %" PRIu64 " lines could not be written", trace->lost);
 }
 
 /* A line being formatted; one that does not fit is cut. */
 struct line {
-	char text[512];
+	char text[TRACE_LINE_BYTES];
 	size_t used;
 };
 
@@ -123,10 +128,15 @@ static void add(struct line *line, const char *fmt, ...)
 	line->used += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void write_line(struct trace *trace, const struct line *line)
+static void write_line(struct trace *trace, struct line *line)
 {
 	ssize_t n;
 
+	line->text[line->used - 1] = '\n'; /* of one that was cut, too */
+	if (trace_tap_on(&trace->tap))
+		trace_tap_put(&trace->tap, line->text, line->used);
+	if (trace->fd < 0)
+		return;
 	do
 		n = write(trace->fd, line->text, line->used);
 	while (n < 0 && errno == EINTR); /* a kick */
@@ -161,6 +171,19 @@ void trace_event(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *e
 	struct line line = { .used = 0 };
 
 	add(&line, "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"event\":\"%s\"}\n", t_ns, cpu, event);
+	write_line(trace, &line);
+}
+
+void trace_guest(struct trace *trace, uint64_t t_ns, unsigned cpu, const char *event,
+		 const char *text)
+{
+	struct line line = { .used = 0 };
+
+	add(&line, "{\"t_ns\":%" PRIu64 ",\"cpu\":%u,\"event\":\"%s\",\"text\":\"", t_ns, cpu,
+	    event);
+	for (; *text; text++)
+		add(&line, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	add(&line, "\"}\n");
 	write_line(trace, &line);
 }
 

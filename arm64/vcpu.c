@@ -18,16 +18,17 @@
 #include "arm64/walk.h"
 #include "lib/bytes.h"
 #include "lib/clock.h"
+#include "lib/counter.h"
 
 int vcpu_get_reg(struct vcpu *vcpu, uint64_t id, uint64_t *value)
 {
-	vcpu->stats.reg_reads++;
+	counter_add(&vcpu->stats.reg_reads, 1);
 	return kvm_reg_get(vcpu->fd, id, value);
 }
 
 int vcpu_set_reg(struct vcpu *vcpu, uint64_t id, uint64_t value)
 {
-	vcpu->stats.reg_writes++;
+	counter_add(&vcpu->stats.reg_writes, 1);
 	return kvm_reg_set(vcpu->fd, id, value);
 }
 
@@ -157,7 +158,7 @@ int vcpu_create(struct vm *vm, unsigned index, struct err *err)
 	pthread_condattr_t attr;
 	int r;
 
-	*c = (struct vcpu){ .vm = vm, .index = index, .fd = -1 };
+	*c = (struct vcpu){ .vm = vm, .index = index, .fd = -1, .stats_fd = -1 };
 	if (vm->holds)
 		c->req = VCPU_REQ_HOLD;
 	c->unclaimed_log = (struct log_limit){ .interval_ns = NS_PER_SEC, .burst = 5 };
@@ -232,6 +233,15 @@ static int single_step(struct vcpu *vcpu, struct err *err)
 	return 0;
 }
 
+/* Now, as the vCPU's own descriptor answers nobody while it is in KVM_RUN. Without it there are no such counters. */
+static void open_stats(struct vcpu *vcpu)
+{
+	const struct run_config *c = vcpu->vm->config;
+
+	if ((c->stats || c->name) && vcpu->vm->caps.binary_stats)
+		vcpu->stats_fd = kvm_ioctl_int(vcpu->fd, KVM_GET_STATS_FD, 0);
+}
+
 int vcpu_finish(struct vcpu *vcpu, struct err *err)
 {
 	const struct board_config *board = &vcpu->vm->board.config;
@@ -241,6 +251,7 @@ int vcpu_finish(struct vcpu *vcpu, struct err *err)
 		r = add_pvtime(vcpu, err);
 	if (r == 0 && vcpu->vm->config->single_step)
 		r = single_step(vcpu, err);
+	open_stats(vcpu);
 	return r;
 }
 
@@ -282,9 +293,11 @@ void vcpu_destroy(struct vcpu *vcpu)
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->caps.vcpu_map_bytes);
 	vcpu->run = NULL;
+	if (vcpu->stats_fd >= 0)
+		close(vcpu->stats_fd);
 	if (vcpu->fd >= 0)
 		close(vcpu->fd);
-	vcpu->fd = -1;
+	vcpu->fd = vcpu->stats_fd = -1;
 	pthread_cond_destroy(&vcpu->wake);
 }
 
@@ -383,7 +396,9 @@ int vcpu_finish_exit(struct vcpu *vcpu)
 		return 0;
 	vcpu->exit_pending = false;
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	vcpu->stats.runs++;
+	counter_add(&vcpu->stats.runs, 1);
+	__atomic_store_n(&vcpu->recent[vcpu->stats.runs % VCPU_RECENT], VCPU_RECENT_KICK,
+			 __ATOMIC_RELAXED);
 	if (ioctl(vcpu->fd, KVM_RUN, 0) < 0 && errno == EINTR)
 		return 0;
 	return -EIO;

@@ -194,6 +194,9 @@ static int vm_create_steps(struct vm *vm, struct err *err)
 	r = gic_create(vm, err);
 	if (r)
 		return r;
+	r = eventfds_create(vm, err);
+	if (r)
+		return r;
 	return finish_vcpus(vm, err);
 }
 
@@ -233,6 +236,7 @@ static void destroy_vcpus(struct vm *vm)
 
 	vm->vcpu = NULL;
 	vm->nvcpus = 0;
+	vm->stats_collected = false;
 	fw_unlock(fw);
 	for (unsigned i = 0; i < n; i++)
 		vcpu_destroy(&vcpu[i]);
@@ -337,7 +341,7 @@ void vm_hold_still(struct vm *vm)
 
 	vm_hold(vm, NULL);
 	for (unsigned i = 0; i < vm->nvcpus; i++)
-		while (atomic_load(&vm->vcpu[i].in_guest))
+		while (atomic_load(&vm->vcpu[i].in_guest) || atomic_load(&vm->vcpu[i].in_device))
 			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 

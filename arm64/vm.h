@@ -10,7 +10,7 @@
  * descriptor and registers while the guest runs. Others set a bit in vcpu.req and kick.
  *
  * Locks, in this order: vm.fw (power states, events), then a device's leaf lock, then that of the
- * interrupt lines. None is held across KVM_RUN.
+ * interrupt lines or of the eventfds. None is held across KVM_RUN.
  */
 #ifndef ARM64_VM_H
 #define ARM64_VM_H
@@ -24,15 +24,21 @@
 #include "arm64/board.h"
 #include "arm64/config.h"
 #include "arm64/console.h"
+#include "arm64/ctl_operator.h"
 #include "arm64/dev/bus.h"
 #include "arm64/dev/einj.h"
+#include "arm64/dev/gpio.h"
+#include "arm64/dev/pvpanic.h"
 #include "arm64/dev/rtc.h"
 #include "arm64/dev/test_timer.h"
 #include "arm64/dev/uart.h"
 #include "arm64/dev/v2m.h"
+#include "arm64/devices.h"
+#include "arm64/eventfds.h"
 #include "arm64/inject.h"
 #include "arm64/kvm.h"
 #include "arm64/lines.h"
+#include "arm64/operator.h"
 #include "arm64/regs.h"
 #include "arm64/sdei_timers.h"
 #include "arm64/sigbus.h"
@@ -59,6 +65,7 @@ enum vm_event {
 	VM_PANIC,
 	VM_TIMEOUT,
 	VM_INTERRUPTED,
+	VM_GUEST_EXIT,     /* by its exit call, with vm.guest_exit */
 	VM_HARDWARE,       /* a memory error that ends the run; vm.ras_why says which */
 	VM_HOST_ERROR,     /* KVM failed; already reported */
 	VM_INTERNAL_ERROR, /* rasvm failed; already reported */
@@ -72,6 +79,9 @@ enum vm_event {
 
 #define VCPU_EXIT_REASONS 48
 
+#define VCPU_RECENT      16  /* last exits that are kept */
+#define VCPU_RECENT_KICK 255 /* KVM_RUN was interrupted */
+
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff) /* Arm DDI 0487, MPIDR_EL1: Aff3 to Aff0 */
 #define SCTLR_EE       (UINT64_C(1) << 25)    /* Arm DDI 0487 D19.2.133, SCTLR_EL1 */
 
@@ -80,14 +90,14 @@ struct vcpu_kvm_stats {
 	uint64_t exits, wfi, wfe, wakeups, mmio_kernel;
 };
 
-/* Owner thread only, read by others after the thread has ended. */
+/* The owner thread writes; others read by counter_read(), or after the thread has ended. */
 struct vcpu_stats {
 	uint64_t runs;                     /* KVM_RUN calls */
 	uint64_t exits[VCPU_EXIT_REASONS]; /* by exit reason; the last counts all above */
 	uint64_t interrupted;              /* KVM_RUN ended by a kick */
 	uint64_t unclaimed;                /* accesses to addresses where nothing is */
 	uint64_t reg_reads, reg_writes;    /* KVM_GET_ONE_REG, KVM_SET_ONE_REG */
-	uint64_t kicks;                    /* filled in by stats_collect(), as is the next */
+	uint64_t kicks;                    /* filled in by stats_now(), as is the next */
 	struct vcpu_kvm_stats kvm;
 };
 
@@ -107,10 +117,12 @@ struct vcpu_errors {
 struct vcpu {
 	_Atomic uint32_t req;   /* VCPU_REQ_*; any thread sets, owner reads */
 	_Atomic bool in_guest;  /* in KVM_RUN, or about to look at req and enter it */
+	_Atomic bool in_device; /* serves an access, which waits for nobody's hold */
 	_Atomic uint64_t kicks; /* any thread */
 	struct vm *vm;
 	unsigned index;
 	int fd;
+	int stats_fd; /* KVM's counters, any thread reads; negative: none */
 	struct kvm_run *run;
 	pthread_t thread;
 	bool thread_started; /* main thread: `thread` has to be joined */
@@ -129,6 +141,8 @@ struct vcpu {
 	uint64_t entered_ns
 		[SDEI_MAX_FRAMES]; /* when its SDEI handlers were entered; for the trace */
 	struct vcpu_stats stats;
+	/* Exit reasons; that of KVM_RUN number n of `stats` at n % VCPU_RECENT. Others read atomically. */
+	uint8_t recent[VCPU_RECENT];
 	struct log_limit unclaimed_log, smccc_log, ras_log;
 
 	struct vcpu_errors errors; /* under vm.fw */
@@ -187,8 +201,12 @@ struct vm {
 	struct test_timer test_timer;
 	int test_timer_fd;
 	struct lines lines;
+	struct eventfds eventfds;
+	struct devices devices;
 	struct sdei_timers sdei_timers;
 	struct einj einj;
+	struct pvpanic pvpanic;
+	struct gpio gpio; /* shares the clock's lock */
 
 	/* Hardware errors. */
 	struct ras ras; /* under `fw` */
@@ -205,14 +223,23 @@ struct vm {
 	struct trace trace;
 	int signal_fd, timeout_fd, panic_fd;
 	uint64_t started_ns;
-	bool paused; /* by the operator */
+	struct operators operators;
+	struct ctl_operator control; /* open only for a guest with a name */
+	bool paused;                 /* by the operator */
+	bool clock_stopped; /* ... and the guest's virtual counter with it, at paused_count */
+	uint64_t paused_count;
+	bool reset_asked; /* the operator reset the guest, whatever --on-reset says */
 
 	_Atomic int event; /* enum vm_event: what ended this life of the guest */
 	_Atomic int stop;  /* enum vm_event: what ends the run, whatever the guest does */
 	int event_fd;      /* wakes the main loop when `event` changed */
 	_Atomic bool panic_seen;
+	_Atomic unsigned
+		panic_told; /* PVPANIC_*: what the guest has told, and the main thread has not seen */
+	_Atomic uint64_t guest_exit; /* VM_GUEST_EXIT: what the guest gave */
 	unsigned resets;
-	struct vcpu_stats stats[BOARD_MAX_CPUS]; /* --stats: summed over all lives of the guest */
+	struct vcpu_stats stats[BOARD_MAX_CPUS]; /* summed over all lives of the guest that ended */
+	bool stats_collected;                    /* ... and over that of the present vCPUs */
 };
 
 /* ---- vm.c: KVM's half of the machine ---- */
@@ -243,8 +270,8 @@ void vm_end(struct vm *vm, enum vm_event event);
 void vm_hold(struct vm *vm, const struct vcpu *self);
 void vm_unhold(struct vm *vm);
 
-/* As vm_hold() of all, and return only when none is in KVM_RUN any more; then vm_unhold(). Any thread
- * but a vCPU's, without vm.fw. */
+/* As vm_hold() of all, and return only when none is in KVM_RUN or in a device any more; then vm_unhold(). Any
+ * thread but a vCPU's and one that a device waits for, without vm.fw. */
 void vm_hold_still(struct vm *vm);
 
 /* The guest address behind a host address in RAM. False: not RAM. Any thread, signal handlers too. */

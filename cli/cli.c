@@ -8,9 +8,21 @@
 static int (*const command_fn[COMMAND_COUNT])(int argc, char **argv) = {
 	/* clang-format off */
 	[COMMAND_RUN]      = command_run,
+	[COMMAND_EXEC]     = command_exec,
 	[COMMAND_DOCTOR]   = command_doctor,
 	[COMMAND_DECODE]   = command_decode,
 	[COMMAND_TIMELINE] = command_timeline,
+	[COMMAND_LIST]     = command_list,
+	[COMMAND_PAUSE]    = command_pause,
+	[COMMAND_RESUME]   = command_resume,
+	[COMMAND_STOP]     = command_stop,
+	[COMMAND_RESET]    = command_reset,
+	[COMMAND_STAT]     = command_stat,
+	[COMMAND_DEBUG]    = command_debug,
+	[COMMAND_SDEI]     = command_sdei,
+	[COMMAND_INJECT]   = command_inject,
+	[COMMAND_EVENTS]   = command_events,
+	[COMMAND_CONSOLE]  = command_console,
 	[COMMAND_HELP]     = command_help,
 	[COMMAND_VERSION]  = command_version,
 	/* clang-format on */

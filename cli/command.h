@@ -6,9 +6,21 @@
 
 enum command_id {
 	COMMAND_RUN,
+	COMMAND_EXEC,
 	COMMAND_DOCTOR,
 	COMMAND_DECODE,
 	COMMAND_TIMELINE,
+	COMMAND_LIST,
+	COMMAND_PAUSE,
+	COMMAND_RESUME,
+	COMMAND_STOP,
+	COMMAND_RESET,
+	COMMAND_STAT,
+	COMMAND_DEBUG,
+	COMMAND_SDEI,
+	COMMAND_INJECT,
+	COMMAND_EVENTS,
+	COMMAND_CONSOLE,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 	COMMAND_COUNT
@@ -40,9 +52,21 @@ void help_print_error(const char *where, const char *text);
 
 /* Subcommands: argv[0..argc) follows the name. They return the exit status (arm64/status.h). */
 int command_run(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_timeline(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_pause(int argc, char **argv);
+int command_resume(int argc, char **argv);
+int command_stop(int argc, char **argv);
+int command_reset(int argc, char **argv);
+int command_stat(int argc, char **argv);
+int command_debug(int argc, char **argv);
+int command_sdei(int argc, char **argv);
+int command_inject(int argc, char **argv);
+int command_events(int argc, char **argv);
+int command_console(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
 

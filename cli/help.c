@@ -3,16 +3,30 @@
 #include <string.h>
 
 #include "arm64/status.h"
+#include "cli/client_options.h"
 #include "cli/command.h"
+#include "cli/exec_options.h"
 #include "cli/options.h"
 #include "lib/opt.h"
 
 const struct command command_table[COMMAND_COUNT] = {
 	/* clang-format off */
 	[COMMAND_RUN]     = { "run", "[options] [KERNEL]", "build a machine and run a guest in it" },
+	[COMMAND_EXEC]    = { "exec", "[options] -- COMMAND [ARGUMENT...]", "run a command in a guest, with this host's files, and exit with its status" },
 	[COMMAND_DOCTOR]  = { "doctor", "", "show what this host's KVM offers" },
 	[COMMAND_DECODE]  = { "decode", "esr VALUE | cper FILE", "show an exception syndrome, or an error record in a file (- is standard input), as text" },
 	[COMMAND_TIMELINE] = { "timeline", "[--html FILE] TRACE...", "show what became of each hardware error in a trace" },
+	[COMMAND_LIST] = { "list", "[--json]", "show the guests that run under a name" },
+	[COMMAND_PAUSE] = { "pause", "NAME", "stop a guest's CPUs and devices until resume" },
+	[COMMAND_RESUME] = { "resume", "NAME", "let a paused guest go on" },
+	[COMMAND_STOP] = { "stop", "[--timeout TIME] [--force] NAME", "press a guest's power button and wait until it has powered off" },
+	[COMMAND_RESET] = { "reset", "NAME", "press a guest's reset button" },
+	[COMMAND_STAT] = { "stat", "[--json | --prometheus] NAME", "show what a guest has done: exits, firmware calls, errors, devices" },
+	[COMMAND_DEBUG] = { "debug", "[--cpu N] [--json] NAME", "show registers, call stack and last exits of a guest's CPUs" },
+	[COMMAND_SDEI] = { "sdei", "[--json] NAME [trigger EVENT[,cpu=N]]", "show a guest's SDEI events and CPUs, or trigger an event" },
+	[COMMAND_INJECT] = { "inject", "NAME RULE", "inject a hardware error, by a rule as --inject takes it" },
+	[COMMAND_EVENTS] = { "events", "NAME [KIND,...]", "follow a guest's events, a JSON object a line, until it ends" },
+	[COMMAND_CONSOLE] = { "console", "NAME", "attach to a guest's first serial port; Ctrl-a d detaches" },
 	[COMMAND_HELP]    = { "help", "[COMMAND]", "show how a command is used" },
 	[COMMAND_VERSION] = { "version", "", "show the version" },
 	/* clang-format on */
@@ -81,6 +95,28 @@ static void print_run_help(FILE *out)
 	      out);
 }
 
+static void print_exec_help(FILE *out)
+{
+	struct exec_options defaults;
+
+	exec_options_init(&defaults);
+	opt_print_help(&exec_option_table, &defaults, out);
+	exec_options_free(&defaults);
+	fputs("\nBesides these, the options of `rasvm run`, such as -k, -c, -m, -p and --timeout.\n"
+	      "Statuses of its own: 120 a signal ended the command, 121 the guest ended before\n"
+	      "it, 122 kernel panic, 123 --timeout, 125 the guest never came up, 255 rasvm itself.\n",
+	      out);
+}
+
+static void print_client_help(enum command_id id, FILE *out)
+{
+	struct client_options defaults;
+
+	client_options_init(&defaults);
+	fputc('\n', out);
+	opt_print_help(client_option_table(id), &defaults, out);
+}
+
 void help_print_command(enum command_id id, FILE *out)
 {
 	const struct command *c = &command_table[id];
@@ -89,6 +125,10 @@ void help_print_command(enum command_id id, FILE *out)
 	fprintf(out, "\n%c%s.\n", toupper((unsigned char)c->summary[0]), c->summary + 1);
 	if (id == COMMAND_RUN)
 		print_run_help(out);
+	if (id == COMMAND_EXEC)
+		print_exec_help(out);
+	if (client_option_table(id))
+		print_client_help(id, out);
 }
 
 int command_unknown(const char *where, const char *name)

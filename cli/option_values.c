@@ -425,6 +425,33 @@ bool value_print_inject(const void *target, const struct opt *opt, unsigned inde
 	return true;
 }
 
+int value_parse_define(void *target, const struct opt *opt, const char *value, struct err *err)
+{
+	struct run_options *options = target;
+	struct script_options *script = &options->script;
+	int rc = script_check_define(value, err);
+
+	(void)opt;
+	if (rc < 0)
+		return rc;
+	if (script->ndefines == ARRAY_SIZE(script->define))
+		return err_set(err, -ENOSPC, "is one too many: at most %zu can be given",
+			       ARRAY_SIZE(script->define));
+	script->define[script->ndefines++] = value;
+	return 0;
+}
+
+bool value_print_define(const void *target, const struct opt *opt, unsigned index, FILE *out)
+{
+	const struct run_options *options = target;
+
+	(void)opt;
+	if (index >= options->script.ndefines)
+		return false;
+	fputs(options->script.define[index], out);
+	return true;
+}
+
 int value_parse_positional(void *target, const char *text, struct err *err)
 {
 	struct run_options *options = target;

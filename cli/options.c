@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/option_devices.h"
 #include "cli/option_values.h"
 #include "hypercall/psci.h"
 #include "hypercall/vendor.h"
@@ -18,6 +19,7 @@
 #include "lib/keylist.h"
 
 #define CONFIG(field) offsetof(struct run_options, config.field)
+#define SCRIPT(field) offsetof(struct run_options, script.field)
 
 /* The longest command line arm64 Linux takes, with its final zero byte. */
 #define MAX_PARAMS_BYTES 2048
@@ -69,6 +71,18 @@ static const struct opt_choice all_off_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct opt_choice pause_clock_choices[] = {
+	{ "stop", PAUSE_CLOCK_STOP },
+	{ "run", PAUSE_CLOCK_RUN },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice transport_choices[] = {
+	{ "mmio", CONFIG_VIRTIO_MMIO },
+	{ "pci", CONFIG_VIRTIO_PCI },
+	{ NULL, 0 },
+};
+
 static const struct opt_choice loglevel_choices[] = {
 	{ "error", LOG_LEVEL_ERROR },
 	{ "warning", LOG_LEVEL_WARN },
@@ -76,8 +90,6 @@ static const struct opt_choice loglevel_choices[] = {
 	{ "debug", LOG_LEVEL_DEBUG },
 	{ NULL, 0 },
 };
-
-static const struct opt_choice no_network[] = { { "none", 0 }, { "mode=none", 0 }, { NULL, 0 } };
 
 static const struct opt run_rows[] = {
 	/* clang-format off */
@@ -95,6 +107,9 @@ static const struct opt run_rows[] = {
 	{ .name = "flat", .kind = OPT_FLAG, .offset = CONFIG(flat),
 	  .help = "The kernel is a flat binary: load it at the start of RAM + 0x80000 and enter it "
 		  "there." },
+	{ .name = "nodefaults", .kind = OPT_FLAG, .offset = offsetof(struct run_options, nodefaults),
+	  .help = "As lkvm has it for test suites: a kernel file in no known format is a flat "
+		  "binary. All else that it switches off rasvm never does." },
 
 	{ .kind = OPT_GROUP, .help = "Machine" },
 	{ .name = "cpus", .letter = 'c', .kind = OPT_NUMBER, .offset = CONFIG(cpus), .arg = "N",
@@ -115,11 +130,16 @@ static const struct opt run_rows[] = {
 	  .arg = "auto|gicv2|gicv2m|gicv3|gicv3-its", .choices = irqchip_choices,
 	  .help = "Interrupt controller; auto is the best the host's KVM has." },
 	{ .name = "name", .kind = OPT_STRING, .offset = CONFIG(name), .arg = "NAME",
-	  .help = "A name for the guest, which top(1) and debuggers show for its process." },
+	  .help = "A name for the guest, by which rasvm list, stop, stat and others find it.",
+	  .more = "It is also what top(1) shows for its process." },
 	{ .name = "kaslr-seed", .kind = OPT_CUSTOM, .arg = "NUMBER",
 	  .parse = value_parse_kaslr_seed, .print = value_print_kaslr_seed,
 	  .help = "What the kernel randomises its address with: 64 bits, decimal or 0x, or random.",
 	  .more = "The guest's kernel is then placed the same way in each run." },
+	{ .name = "pvpanic", .kind = OPT_FLAG, .offset = CONFIG(pvpanic),
+	  .help = "A register by which the guest's kernel says that it has panicked, console or "
+		  "not.",
+	  .more = "Drivers know it as pvpanic. A kernel without one does not look at it." },
 
 	{ .kind = OPT_GROUP, .help = "CPU" },
 	{ .name = "sve", .kind = OPT_SWITCH, .offset = CONFIG(sve), .choices = feature_choices,
@@ -190,7 +210,9 @@ static const struct opt run_rows[] = {
 	  .help = "Trigger the SDEI event 0x40000008 once a period on each CPU that enabled it, as "
 		  "firmware with an NMI watchdog does." },
 	{ .name = "vendor-calls", .kind = OPT_FLAG, .offset = CONFIG(vendor_calls),
-	  .help = "The guest may trigger SDEI events by a call of rasvm's own." },
+	  .help = "The guest may use calls of rasvm's own: trigger SDEI events, report results, "
+		  "end the run.",
+	  .more = "docs/firmware.md lists them." },
 	{ .name = "firmware-tables", .kind = OPT_CHOICE, .offset = CONFIG(tables),
 	  .arg = "auto|dt|acpi|both", .choices = tables_choices,
 	  .help = "How the machine is described to the guest: by a device tree, by ACPI tables, or "
@@ -220,6 +242,41 @@ static const struct opt run_rows[] = {
 		  "of a record. gpa=$1 is what the first ( ) of "
 		  "REGEX matched. A comma inside a value is written \\,. docs/ras.md explains them." },
 
+	{ .kind = OPT_GROUP, .help = "Devices" },
+	{ .name = "disk", .letter = 'd', .kind = OPT_CUSTOM, .flags = OPT_REPEAT | OPT_PATH,
+	  .arg = "FILE[,ro][,direct][,KEY=VALUE...]",
+	  .parse = device_parse_disk, .print = device_print_disk,
+	  .help = "A disk: a raw file or a block device. A directory becomes the guest's root file "
+		  "system, by 9p. Repeatable.",
+	  .more = "Keys: queues=N, id=TEXT, aio=auto|threads|io_uring; faults on request by "
+		  "fail=read|write|flush|discard,at=SECTOR,every=N,delay=TIME,torn. docs/devices.md "
+		  "explains them." },
+	{ .name = "network", .letter = 'n', .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "mode=tap|user|none[,KEY=VALUE...]",
+	  .parse = device_parse_network, .print = device_print_network,
+	  .help = "A network interface: by a tap, or without privilege by passt (user). "
+		  "Repeatable.",
+	  .more = "Keys: tapif=NAME, host_ip=ADDRESS, script=FILE, downscript=FILE, vhost=0|1, "
+		  "fd=N of a tap; socket=PATH, tcp=PORTS, udp=PORTS of passt; mac=, mtu=, queues= "
+		  "of the interface. None takes back all before it. docs/devices.md explains them." },
+	{ .name = "9p", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "DIR,TAG[,ro][,ids=passthrough|mapped]",
+	  .parse = device_parse_share, .print = device_print_share,
+	  .help = "Share a directory, which the guest mounts by its tag. Repeatable." },
+	{ .name = "rng", .kind = OPT_FLAG, .offset = CONFIG(rng),
+	  .help = "Give the guest random bytes of the host." },
+	{ .name = "port", .kind = OPT_CUSTOM, .flags = OPT_REPEAT,
+	  .arg = "NAME[,in=FILE][,out=FILE][,console]",
+	  .parse = device_parse_port, .print = device_print_port,
+	  .help = "A port of a virtio console, by which the guest's /dev/virtio-ports/NAME reads and "
+		  "writes files or FIFOs. Repeatable.",
+	  .more = "With console it is a terminal of the guest, hvc0 the first of them." },
+	{ .name = "virtio-transport", .kind = OPT_CHOICE, .offset = CONFIG(transport),
+	  .arg = "mmio|pci", .choices = transport_choices,
+	  .help = "What the guest finds virtio devices behind." },
+	{ .name = "force-pci", .kind = OPT_ACTION, .flags = OPT_COMMAND_LINE,
+	  .parse = device_parse_force_pci, .help = "Short for --virtio-transport pci." },
+
 	{ .kind = OPT_GROUP, .help = "Console" },
 	{ .name = "console", .kind = OPT_CUSTOM, .arg = "serial|pty|none|file=PATH",
 	  .parse = value_parse_console, .print = value_print_console,
@@ -239,6 +296,11 @@ static const struct opt run_rows[] = {
 	  .choices = all_off_choices,
 	  .help = "What happens when the guest has turned off every CPU.",
 	  .more = "Exit ends rasvm with status 8; wait keeps the machine as it is." },
+	{ .name = "pause-clock", .kind = OPT_CHOICE, .offset = CONFIG(pause_clock),
+	  .arg = "stop|run", .choices = pause_clock_choices,
+	  .help = "What the guest's virtual counter does while the guest is paused.",
+	  .more = "Stop: the guest does not see that time has passed, except by its real time "
+		  "clock; run: its timers come late." },
 	{ .name = "timeout", .kind = OPT_DURATION, .offset = CONFIG(timeout_ns), .arg = "TIME",
 	  .min = 1, .max = NS_PER_HOUR * 24 * 366, .zero = "none",
 	  .help = "Stop the guest after this long: seconds, or a number with one of ns us ms s m "
@@ -252,6 +314,28 @@ static const struct opt run_rows[] = {
 	  .help = "Print all options as a config file, and start nothing." },
 	{ .name = "dry-run", .kind = OPT_FLAG, .offset = CONFIG(dry_run),
 	  .help = "Print the machine that would be built, and start nothing." },
+
+	{ .kind = OPT_GROUP, .help = "Scripts" },
+	{ .name = "script", .kind = OPT_STRING, .flags = OPT_PATH, .offset = SCRIPT(script),
+	  .arg = "FILE",
+	  .help = "Have a script drive the guest and check what it does; rasvm exits with 0, or "
+		  "with 11 if something is not as it should be.",
+	  .more = "docs/scripts.md describes the language." },
+	{ .name = "script-check", .kind = OPT_FLAG, .offset = SCRIPT(check),
+	  .help = "Only look for errors in the script." },
+	{ .name = "define", .kind = OPT_CUSTOM, .flags = OPT_REPEAT, .arg = "NAME=VALUE",
+	  .parse = value_parse_define, .print = value_print_define,
+	  .help = "Set a variable of the script. Repeatable." },
+	{ .name = "tap", .kind = OPT_STRING, .flags = OPT_PATH, .offset = SCRIPT(tap),
+	  .arg = "FILE",
+	  .help = "Write the script's results to a file, as TAP. Without it they go to standard "
+		  "output, and the guest's console to standard error." },
+	{ .name = "junit", .kind = OPT_STRING, .flags = OPT_PATH, .offset = SCRIPT(junit),
+	  .arg = "FILE", .help = "Write the script's results to a file, as JUnit XML." },
+	{ .name = "transcript", .kind = OPT_STRING, .flags = OPT_PATH,
+	  .offset = SCRIPT(transcript), .arg = "FILE",
+	  .help = "Write what the guest printed and was given, what its firmware did and what "
+		  "the script did, each with its time, to a file." },
 
 	{ .kind = OPT_GROUP, .help = "Debugging" },
 	{ .name = "trace", .kind = OPT_STRING, .flags = OPT_PATH, .offset = CONFIG(trace_path),
@@ -278,23 +362,15 @@ static const struct opt run_rows[] = {
 	  .parse = value_parse_help, .help = "Show this." },
 
 	/* lkvm's, which switch off what rasvm never does. */
-	{ .name = "nodefaults", .kind = OPT_IGNORED, .flags = OPT_NO_VALUE },
 	{ .name = "no-dhcp", .kind = OPT_IGNORED, .flags = OPT_NO_VALUE },
 	{ .name = "disable-mte", .kind = OPT_IGNORED, .flags = OPT_NO_VALUE },
 
 	/* lkvm's, not built yet. */
-	{ .name = "disk", .letter = 'd', .kind = OPT_UNAVAILABLE, .arg = "IMAGE" },
-	{ .name = "network", .letter = 'n', .kind = OPT_UNAVAILABLE, .arg = "PARAMS",
-	  .choices = no_network },
 	{ .name = "firmware", .letter = 'f', .kind = OPT_UNAVAILABLE, .arg = "FILE" },
 	{ .name = "firmware-address", .kind = OPT_UNAVAILABLE, .arg = "ADDRESS" },
 	{ .name = "flash", .letter = 'F', .kind = OPT_UNAVAILABLE, .arg = "FILE" },
-	{ .name = "virtio-transport", .kind = OPT_UNAVAILABLE, .arg = "KIND" },
 	{ .name = "virtio-legacy", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
-	{ .name = "force-pci", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "balloon", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
-	{ .name = "rng", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
-	{ .name = "9p", .kind = OPT_UNAVAILABLE, .arg = "DIR,TAG" },
 	{ .name = "vsock", .kind = OPT_UNAVAILABLE, .arg = "CID" },
 	{ .name = "vnc", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
 	{ .name = "sdl", .kind = OPT_UNAVAILABLE, .flags = OPT_NO_VALUE },
@@ -326,6 +402,7 @@ void options_init(struct run_options *options)
 	memset(options, 0, sizeof(*options));
 	options->config.psci_version = PSCI_VERSION_1_3;
 	options->config.sdei = true;
+	options->config.pvpanic = true;
 	options->config.ras = ras_policy_default();
 	options->loglevel = LOG_LEVEL_WARN;
 }
@@ -562,6 +639,25 @@ static int check_fault_cpus(const struct run_config *config, struct err *err)
 	return 0;
 }
 
+/* What means nothing without a script. */
+static int check_script(const struct script_options *script, struct err *err)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} options[] = {
+		{ script->check, "script-check" },
+		{ script->tap, "tap" },
+		{ script->junit, "junit" },
+		{ script->ndefines, "define" },
+	};
+
+	for (unsigned i = 0; !script->script && i < ARRAY_SIZE(options); i++)
+		if (options[i].given)
+			return err_set(err, -EINVAL, "--%s: needs --script FILE", options[i].name);
+	return 0;
+}
+
 static int check_combinations(const struct run_config *config, struct err *err)
 {
 	int rc;
@@ -593,7 +689,9 @@ int options_finish(struct run_options *options, const struct host_facts *host, s
 	if (config->psci == PSCI_KERNEL)
 		config->sdei = false;
 	sort_faults(&config->faults);
-	if (!config->kernel && !options->print_config && !config->dry_run)
+	if (check_script(&options->script, err) < 0)
+		return -EINVAL;
+	if (!config->kernel && !options->print_config && !config->dry_run && !options->script.check)
 		return err_set(err, -EINVAL, "--kernel: missing; say what to boot, as in -k Image");
 	return check_combinations(config, err);
 }

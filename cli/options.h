@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "arm64/config.h"
+#include "cli/script.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -17,11 +18,21 @@ struct text {
 	char text[];
 };
 
+/* Who watches and drives the run: cli/run_operators.h. Paths are NULL if not given. */
+struct script_options {
+	const char *script, *tap, *junit, *transcript;
+	bool check; /* --script-check */
+	const char *define[SCRIPT_MAX_VARIABLES];
+	unsigned ndefines;
+};
+
 struct run_options {
 	struct run_config config;
+	struct script_options script;
 	enum log_level loglevel;
 	bool help;         /* --help */
 	bool print_config; /* --print-config */
+	bool nodefaults;
 	struct text *texts;
 };
 

@@ -51,6 +51,29 @@ $(GUEST_DIR)/runtime.elf: $(GUEST_RUNTIME_OBJ) $(GUEST_TOP)/guest/runtime/runtim
 $(GUEST_DIR)/runtime.bin: $(GUEST_DIR)/runtime.elf
 	$(Q)$(GUEST_OBJCOPY) -O binary $< $@
 
+# The first process of a guest of `rasvm exec`: a Linux program that rasvm carries. Linked with musl where
+# Debian's musl-dev for arm64 is there, else with the compiler's C library, which makes it several times
+# larger.
+GUEST_INIT_SRC := $(wildcard $(GUEST_TOP)/guest/init/*.c)
+GUEST_MUSL := $(wildcard /usr/lib/aarch64-linux-musl/libc.a)
+GUEST_MUSL_DIR := $(dir $(GUEST_MUSL))
+GUEST_INIT_CFLAGS := -std=gnu11 -Os -D_GNU_SOURCE -mno-outline-atomics -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -static -s \
+	-Wl,--gc-sections -Wl,--build-id=none \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual -Wformat=2 \
+	$(if $(CI),-Werror) -I$(GUEST_TOP)
+GUEST_MUSL_CFLAGS = -nostdinc -isystem /usr/include/aarch64-linux-musl \
+	-isystem $(shell $(GUEST_CC) -print-file-name=include) -nostdlib
+$(GUEST_DIR)/init: $(GUEST_INIT_SRC) $(GUEST_TOP)/guest/init/init.h $(GUEST_TOP)/guest/rules.mk
+	@printf '  %-7s %s\n' GUESTCC $@
+	@mkdir -p $(@D)
+ifneq ($(GUEST_MUSL),)
+	$(Q)$(GUEST_CC) $(GUEST_INIT_CFLAGS) $(GUEST_MUSL_CFLAGS) -o $@ $(addprefix $(GUEST_MUSL_DIR),crt1.o crti.o) \
+		$(GUEST_INIT_SRC) $(GUEST_MUSL) -lgcc $(GUEST_MUSL_DIR)crtn.o
+else
+	$(Q)$(GUEST_CC) $(GUEST_INIT_CFLAGS) -o $@ $(GUEST_INIT_SRC)
+endif
+
 # .bss becomes part of the file: a loader that knows only its size must not reuse that memory.
 $(GUEST_DIR)/%.flat: $(GUEST_DIR)/%.elf
 	@printf '  %-7s %s\n' FLAT $@

@@ -1,6 +1,7 @@
 /*
  * rasvm's own calls, in the vendor specific hypervisor range of SMCCC (owner 6). Off unless asked
- * for: --vendor-calls, --sdei-watchdog. docs/firmware.md describes them for guests. Pure.
+ * for: --vendor-calls, --sdei-watchdog. docs/firmware.md describes them for guests, guest/rasvm.h is what a
+ * guest includes. Pure.
  *
  * Source: Arm DEN0028, owning entities.
  */
@@ -24,6 +25,17 @@
  * whole period from now. 0, or INVALID_PARAMETERS (more than VENDOR_MAX_PERIOD_MS). */
 #define VENDOR_SDEI_WATCHDOG UINT32_C(0xc6005001)
 
+/* What the guest says: a check of its own passed or failed, or anything. x1 address (IPA) of the text, x2 its
+ * length in bytes, without a final 0. 0, or INVALID_PARAMETERS (no bytes, more than VENDOR_TEXT_BYTES, not in
+ * RAM, or lost to a memory error). What is no printable ASCII character counts as a question mark. */
+#define VENDOR_PASS UINT32_C(0xc6005002)
+#define VENDOR_FAIL UINT32_C(0xc6005003)
+#define VENDOR_MARK UINT32_C(0xc6005004)
+/* End the run. x1: the exit status, see arm64/status.h. Does not return. */
+#define VENDOR_EXIT UINT32_C(0xc6005005)
+
+#define VENDOR_TEXT_BYTES 256
+
 #define VENDOR_MAX_PERIOD_MS UINT64_C(86400000)
 #define VENDOR_NO_PE         UINT64_MAX
 
@@ -39,6 +51,11 @@ enum vendor_error {
 struct vendor_ops {
 	int64_t (*sdei_trigger)(struct fw_locked, void *world, uint64_t event, uint64_t mpidr);
 	int64_t (*sdei_watchdog)(struct fw_locked, void *world, uint64_t period_ns);
+	/* Copy n bytes of guest RAM; 0, or -errno: not all of it is there. */
+	int (*read)(struct fw_locked, void *world, uint64_t gpa, void *bytes, uint32_t n);
+	/* VENDOR_PASS, _FAIL or _MARK by PE `pe`; printable text, lasts for the call. With it come the three
+	 * calls and VENDOR_EXIT; needs `read`. */
+	void (*said)(struct fw_locked, void *world, uint32_t fid, unsigned pe, const char *text);
 };
 
 struct vendor {
@@ -50,7 +67,7 @@ extern const struct fw_call vendor_calls[];
 extern const unsigned vendor_ncalls;
 
 /* Serve one call; `row` is what fw_find() gave (NULL: no such call, NOT_SUPPORTED). FW_RETURN with the
- * result in call->ret. */
+ * result in call->ret, or FW_GUEST_EXIT. */
 enum fw_result vendor_call(struct fw_locked, struct vendor *vendor, const struct fw_call *row,
 			   struct smccc *call);
 

@@ -8,9 +8,11 @@
  *
  *   @COMMANDS@       subcommands, mdoc list items
  *   @OPTIONS@        options of `run`, mdoc subsections
+ *   @EXEC_OPTIONS@   those that only `exec` has, mdoc subsections
  *   @EXIT_STATUS@    exit statuses, mdoc list items
  *   @COMMAND_WORDS@  subcommands, a line each
  *   @OPTION_WORDS@   options of `run`, a line each
+ *   @EXEC_WORDS@     those that only `exec` has, a line each
  *   @VALUE_CASES@    values of options, as arms of a bash case
  *
  * Runs on the building machine; only needs the parts that do not touch KVM.
@@ -22,6 +24,7 @@
 
 #include "arm64/status.h"
 #include "cli/command.h"
+#include "cli/exec_options.h"
 #include "cli/options.h"
 #include "lib/opt.h"
 #include "lib/types.h"
@@ -43,6 +46,20 @@ static void options(FILE *out)
 
 	options_init(&defaults);
 	opt_print_man(&run_option_table, &defaults, out);
+}
+
+static void exec_options(FILE *out)
+{
+	struct exec_options defaults;
+
+	exec_options_init(&defaults);
+	opt_print_man(&exec_option_table, &defaults, out);
+	exec_options_free(&defaults);
+}
+
+static void exec_words(FILE *out)
+{
+	opt_print_words(&exec_option_table, out);
 }
 
 static void exit_status(FILE *out)
@@ -75,6 +92,8 @@ static const struct {
 	/* clang-format off */
 	{ "@COMMANDS@\n",      commands      },
 	{ "@OPTIONS@\n",       options       },
+	{ "@EXEC_OPTIONS@\n",  exec_options  },
+	{ "@EXEC_WORDS@\n",    exec_words    },
 	{ "@EXIT_STATUS@\n",   exit_status   },
 	{ "@COMMAND_WORDS@\n", command_words },
 	{ "@OPTION_WORDS@\n",  option_words  },

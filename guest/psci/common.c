@@ -167,6 +167,12 @@ uint64_t job_suspend_until_sgi(uint64_t powerdown)
 	return (uint64_t)r.ret;
 }
 
+void announce_end(const struct run *t)
+{
+	if (t->failures == 0)
+		print("ok 1 - %s %s (result: the machine's exit)\n", t->test->name, t->test->title);
+}
+
 bool wait_suspended(struct cpu *cpu)
 {
 	if (!smp_wait_word(&cpu->scratch, 1, STALL_US))

@@ -8,7 +8,8 @@ void guest_start(const void *dtb, uint64_t boot_el, uint64_t sctlr);
 
 static const struct test_group *const groups[] = { &group_smccc, &group_discovery, &group_cpu_on,
 						   &group_race,  &group_suspend,   &group_system,
-						   &group_mpidr, &group_tree };
+						   &group_mpidr, &group_tree,      &group_report,
+						   &group_panic };
 
 static void apply_bootargs(void)
 {

@@ -16,7 +16,7 @@
 #include "guest/lib/timer.h"
 
 extern const struct test_group group_smccc, group_discovery, group_cpu_on, group_race,
-	group_suspend, group_system, group_mpidr, group_tree;
+	group_suspend, group_system, group_mpidr, group_tree, group_report, group_panic;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -72,6 +72,9 @@ bool start_or_fail(struct run *t, unsigned i);
 
 /* xorshift; any CPU with its own state. */
 uint64_t random_next(uint64_t *state);
+
+/* What comes next ends the machine, so the result line comes before it; if it does not, that is a failure. */
+void announce_end(const struct run *t);
 
 /* A job: suspend in standby_state() until an SGI_TEST comes, interrupts masked meanwhile. */
 uint64_t job_suspend_until_sgi(uint64_t powerdown);

@@ -30,13 +30,6 @@ static void start_busy(struct run *t)
 			smp_post(&machine.cpu[i], job_forever, 0);
 }
 
-/* The call ends the machine, so the result line comes before it; if it returns, that is a failure. */
-static void announce_end(const struct run *t)
-{
-	if (t->failures == 0)
-		print("ok 1 - %s %s (result: the machine's exit)\n", t->test->name, t->test->title);
-}
-
 static void end_from_boot_cpu(struct run *t, uint64_t fid, uint64_t x1)
 {
 	announce_end(t);

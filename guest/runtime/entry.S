@@ -10,6 +10,10 @@ runtime_start:
 	b	runtime_get_time
 	.org RUNTIME_SET_TIME
 	b	runtime_set_time
+	.org RUNTIME_GET_WAKEUP
+	b	runtime_get_wakeup
+	.org RUNTIME_SET_WAKEUP
+	b	runtime_set_wakeup
 	.org RUNTIME_UNSUPPORTED
 	b	unsupported
 	.org RUNTIME_RTC

@@ -30,16 +30,21 @@ struct machine {
 	unsigned ncpus;
 	enum board_gic gic;
 	bool sdei, pmu;
+	bool pci;
+	unsigned nvirtio;
 };
 
 static struct board make_board(const struct machine *m)
 {
 	struct board_config c = { .ncpus = m->ncpus,
+				  .pvpanic = true,
 				  .ram_bytes = GIB(8),
 				  .gic = m->gic,
 				  .pmu = m->pmu,
 				  .sdei = m->sdei,
 				  .tables = BOARD_TABLES_ACPI,
+				  .pci = m->pci,
+				  .nvirtio_mmio = m->nvirtio,
 				  .ipa_bits = 40,
 				  .mpidr = mpidr };
 	struct err err = { "" };
@@ -175,7 +180,9 @@ static void for_each_machine(void (*check)(const struct machine *m, const struct
 		struct machine m = { .ncpus = counts[i / 16],
 				     .gic = (enum board_gic)(i / 4 % 4),
 				     .sdei = i & 1,
-				     .pmu = i & 2 };
+				     .pmu = i & 2,
+				     .pci = i & 2,
+				     .nvirtio = i & 1 ? 3 : 0 };
 
 		if (m.ncpus > board_gic_max_cpus(m.gic))
 			continue;
@@ -188,7 +195,7 @@ static void for_each_machine(void (*check)(const struct machine *m, const struct
 
 static void the_rsdp_points_to_the_xsdt(void **unused)
 {
-	struct machine m = { 4, BOARD_GICV3, true, true };
+	struct machine m = { 4, BOARD_GICV3, true, true, false, 0 };
 	uint8_t sum = 0;
 
 	(void)unused;
@@ -216,7 +223,10 @@ static void check_list(const struct machine *m, const struct board *b)
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		assert_non_null(find(names[i]));
 	assert_int_equal(find("SDEI") != NULL, m->sdei);
-	assert_int_equal(xsdt_count(), ARRAY_SIZE(names) + m->sdei);
+	assert_int_equal(find("MCFG") != NULL, m->pci);
+	assert_int_equal(find("IORT") != NULL, m->pci && m->gic == BOARD_GICV3_ITS);
+	assert_int_equal(xsdt_count(), ARRAY_SIZE(names) + m->sdei + (find("MCFG") != NULL) +
+					       (find("IORT") != NULL));
 	assert_memory_equal(dsdt(), "DSDT", 4);
 	for (unsigned i = 0; i < xsdt_count(); i++)
 		expect_sum_0(xsdt_table(i));
@@ -232,7 +242,7 @@ static void every_machine_has_its_tables_each_with_a_correct_sum(void **unused)
 
 static void tables_follow_one_another_without_overlap(void **unused)
 {
-	struct machine m = { 17, BOARD_GICV3_ITS, true, true };
+	struct machine m = { 17, BOARD_GICV3_ITS, true, true, false, 0 };
 	const uint8_t *end = blob + 36, *t;
 
 	(void)unused;
@@ -249,7 +259,7 @@ static void tables_follow_one_another_without_overlap(void **unused)
 
 static void a_machine_without_injection_device_has_no_einj(void **unused)
 {
-	struct machine m = { 1, BOARD_GICV3, true, true };
+	struct machine m = { 1, BOARD_GICV3, true, true, false, 0 };
 	struct board b = make_board(&m);
 
 	(void)unused;
@@ -261,7 +271,7 @@ static void a_machine_without_injection_device_has_no_einj(void **unused)
 
 static void too_little_room_is_an_error_that_says_so(void **unused)
 {
-	struct machine m = { 17, BOARD_GICV3, true, true };
+	struct machine m = { 17, BOARD_GICV3, true, true, false, 0 };
 	struct board b = build_machine(&m);
 	size_t need = blob_bytes;
 	struct err err = { "" };
@@ -414,7 +424,7 @@ static void the_madt_has_every_cpu_and_the_parts_of_its_gic(void **unused)
 
 static void the_madt_has_the_mpidr_of_the_board(void **unused)
 {
-	struct machine m = { 2, BOARD_GICV3, true, true };
+	struct machine m = { 2, BOARD_GICV3, true, true, false, 0 };
 	struct board b = make_board(&m);
 
 	(void)unused;
@@ -544,7 +554,7 @@ static void clusters_are_cpus_that_differ_in_aff0_only(void **unused)
 {
 	static const uint64_t ids[] = { 0x0, 0x100, 0x1, 0x10000, 0x101, 0x100000000 };
 	static const unsigned like[] = { 0, 1, 0, 3, 1, 5 };
-	struct machine m = { ARRAY_SIZE(ids), BOARD_GICV3, true, true };
+	struct machine m = { ARRAY_SIZE(ids), BOARD_GICV3, true, true, false, 0 };
 	struct board b = make_board(&m);
 	size_t cluster[ARRAY_SIZE(ids)];
 	const uint8_t *t;
@@ -565,7 +575,7 @@ static void clusters_are_cpus_that_differ_in_aff0_only(void **unused)
 
 static void a_large_machine_has_a_leaf_a_cpu_and_16_a_cluster(void **unused)
 {
-	struct machine m = { 512, BOARD_GICV3, true, true };
+	struct machine m = { 512, BOARD_GICV3, true, true, false, 0 };
 	size_t cluster = 0, last = 0;
 	unsigned clusters = 0;
 
@@ -581,11 +591,57 @@ static void a_large_machine_has_a_leaf_a_cpu_and_16_a_cluster(void **unused)
 	assert_true(blob_bytes <= ACPI_MAX_BYTES);
 }
 
+/* MCFG, IORT */
+
+static void the_mcfg_is_the_ecam_of_the_board(void **unused)
+{
+	struct machine m = { 1, BOARD_GICV3, true, true, .pci = true };
+	const uint8_t *t;
+
+	(void)unused;
+	build_machine(&m);
+	t = get("MCFG", 1, 60);
+	expect(t, "reserved", 36, 8, 0);
+	expect(t, "address", 44, 8, 0x40000000);
+	expect(t, "segment", 52, 2, 0);
+	expect(t, "first bus", 54, 1, 0);
+	expect(t, "last bus", 55, 1, 255);
+}
+
+static void the_iort_leads_every_requester_to_the_its(void **unused)
+{
+	struct machine m = { 1, BOARD_GICV3_ITS, true, true, .pci = true };
+	const uint8_t *t;
+
+	(void)unused;
+	build_machine(&m);
+	t = get("IORT", 0, 48 + 24 + 56);
+	expect(t, "nodes", 36, 4, 2);
+	expect(t, "where they are", 40, 4, 48);
+	expect(t, "first node: ITS group", 48, 1, 0);
+	expect(t, "its length", 49, 2, 24);
+	expect(t, "ITSes", 64, 4, 1);
+	expect(t, "its id, as in the MADT", 68, 4, 0);
+	expect(t, "second node: root complex", 72, 1, 2);
+	expect(t, "its length", 73, 2, 56);
+	expect(t, "mappings", 80, 4, 1);
+	expect(t, "where they are", 84, 4, 36);
+	expect(t, "coherent", 88, 4, 1);
+	expect(t, "memory access flags", 95, 1, 3);
+	expect(t, "segment", 100, 4, 0);
+	expect(t, "address bits", 104, 1, 64);
+	expect(t, "mapping: from", 108, 4, 0);
+	expect(t, "mapping: last", 112, 4, 0xffff);
+	expect(t, "mapping: to", 116, 4, 0);
+	expect(t, "mapping: node", 120, 4, 48);
+	expect(t, "mapping: flags", 124, 4, 0);
+}
+
 /* Tables about errors: their contents are test_hest's; here what the machine gives them. */
 
 static void the_error_tables_are_about_this_machine(void **unused)
 {
-	struct machine m = { 2, BOARD_GICV3, true, true };
+	struct machine m = { 2, BOARD_GICV3, true, true, false, 0 };
 	struct board b = build_machine(&m);
 	const uint8_t *hest = get("HEST", 1, 40 + 5 * 92);
 
@@ -746,31 +802,38 @@ static void judge(const struct machine *m)
 static void iasl_has_nothing_to_say_against_the_tables_of_one_cpu(void **unused)
 {
 	(void)unused;
-	judge(&(struct machine){ 1, BOARD_GICV3, true, true });
+	judge(&(struct machine){ 1, BOARD_GICV3, true, true, false, 0 });
 }
 
 static void iasl_has_nothing_to_say_against_gicv2(void **unused)
 {
 	(void)unused;
-	judge(&(struct machine){ 8, BOARD_GICV2, false, false });
+	judge(&(struct machine){ 8, BOARD_GICV2, false, false, false, 0 });
 }
 
 static void iasl_has_nothing_to_say_against_gicv2m(void **unused)
 {
 	(void)unused;
-	judge(&(struct machine){ 8, BOARD_GICV2M, true, true });
+	judge(&(struct machine){ 8, BOARD_GICV2M, true, true, false, 0 });
 }
 
 static void iasl_has_nothing_to_say_against_17_cpus_without_sdei_and_pmu(void **unused)
 {
 	(void)unused;
-	judge(&(struct machine){ 17, BOARD_GICV3, false, false });
+	judge(&(struct machine){ 17, BOARD_GICV3, false, false, false, 0 });
 }
 
 static void iasl_has_nothing_to_say_against_512_cpus_with_its(void **unused)
 {
 	(void)unused;
-	judge(&(struct machine){ 512, BOARD_GICV3_ITS, true, true });
+	judge(&(struct machine){ 512, BOARD_GICV3_ITS, true, true, false, 0 });
+}
+
+static void iasl_has_nothing_to_say_against_pci_and_virtio(void **unused)
+{
+	(void)unused;
+	judge(&(struct machine){ 2, BOARD_GICV3_ITS, true, true, .pci = true, .nvirtio = 64 });
+	judge(&(struct machine){ 1, BOARD_GICV2M, true, true, .pci = true, .nvirtio = 1 });
 }
 
 /* What the DSDT says, in the judge's words. */
@@ -798,7 +861,7 @@ static void read_dsdt(void)
 
 static void the_dsdt_has_the_devices_of_the_board(void **unused)
 {
-	struct machine m = { 3, BOARD_GICV3, true, true };
+	struct machine m = { 3, BOARD_GICV3, true, true, false, 0 };
 
 	(void)unused;
 	build_machine(&m);
@@ -823,11 +886,81 @@ static void the_dsdt_has_the_devices_of_the_board(void **unused)
 		   "0x00000027,\n}");
 	expect_asl("If ((Arg0 == 0x26))\n{\nNotify (\\_SB.ERRD, 0x80)");
 	expect_asl("If ((Arg0 == 0x27))\n{\nNotify (\\_SB.PWRB, 0x80)");
+	expect_asl("Device (\\_SB.GPI0)\n{\nName (_HID, \"ARMH0061\")");
+	expect_asl("Name (_AEI, ResourceTemplate ()");
+	expect_asl("GpioInt (Edge, ActiveHigh, ExclusiveAndWake, PullNone, 0x0000,\n"
+		   "\"\\\\_SB.GPI0\", 0x00, ResourceConsumer, ,\n)\n{   // Pin list\n0x0000\n}");
+	expect_asl("Method (_E00, 0, Serialized)");
+	expect_asl("Device (PEVT)\n{\nName (_HID, \"QEMU0001\")");
 	expect_asl("Device (\\_SB.ERRD)\n{\nName (_HID, EisaId (\"PNP0C33\")");
 	expect_asl("Device (\\_SB.PWRB)\n{\nName (_HID, EisaId (\"PNP0C0C\")");
 	expect_asl("Method (_OSC, 4, Serialized)");
 	expect_asl("Platform-wide Capabilities");
 	expect_asl("CAPS &= 0x10\nReturn (Arg3)");
+	assert_null(strstr(text, "LNRO0005"));
+	assert_null(strstr(text, "PNP0A08"));
+	run("rm -rf $PWD");
+}
+
+static void the_dsdt_has_the_virtio_devices(void **unused)
+{
+	struct machine m = { 1, BOARD_GICV3, true, true, .nvirtio = 17 };
+
+	(void)unused;
+	build_machine(&m);
+	make_dir();
+	write_file("DSDT.dat", dsdt(), length_of(dsdt()));
+	disassemble("DSDT.dat");
+	read_dsdt();
+	expect_asl("Device (VI10)\n{\nName (_HID, \"LNRO0005\")  // _HID: Hardware ID\n"
+		   "Name (_UID, 0x10)  // _UID: Unique ID\n"
+		   "Name (_CCA, One)  // _CCA: Cache Coherency Attribute\n");
+	expect_asl("Memory32Fixed (ReadWrite,\n0x03002000,         // Address Base\n"
+		   "0x00000200,         // Address Length\n)\n"
+		   "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, )\n{\n"
+		   "0x00000040,\n}");
+	assert_null(strstr(text, "Device (VI11)"));
+	run("rm -rf $PWD");
+}
+
+static void the_dsdt_has_the_pci_host(void **unused)
+{
+	struct machine m = { 1, BOARD_GICV3, true, true, .pci = true };
+
+	(void)unused;
+	build_machine(&m);
+	make_dir();
+	write_file("DSDT.dat", dsdt(), length_of(dsdt()));
+	disassemble("DSDT.dat");
+	read_dsdt();
+	expect_asl("Device (PCI0)\n{\nName (_HID, EisaId (\"PNP0A08\") /* PCI Express Bus */)  "
+		   "// _HID: Hardware ID\nName (_CID, EisaId (\"PNP0A03\") /* PCI Bus */)");
+	expect_asl("Name (_SEG, Zero)");
+	expect_asl("Name (_BBN, Zero)");
+	expect_asl("Name (_CCA, One)");
+	expect_asl(
+		"WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,\n"
+		"0x0000,             // Granularity\n0x0000,             // Range Minimum\n"
+		"0x00FF,             // Range Maximum\n0x0000,             // Translation Offset\n"
+		"0x0100,             // Length");
+	expect_asl("DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, "
+		   "ReadWrite,\n0x00000000,         // Granularity\n"
+		   "0x50000000,         // Range Minimum\n0x7FFFFFFF,         // Range Maximum\n"
+		   "0x00000000,         // Translation Offset\n0x30000000,         // Length");
+	expect_asl("QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Prefetchable, "
+		   "ReadWrite,\n0x0000000000000000, // Granularity\n"
+		   "0x000000E000000000, // Range Minimum\n0x000000FFFFFFFFFF, // Range Maximum\n"
+		   "0x0000000000000000, // Translation Offset\n0x0000002000000000, // Length");
+	/* Slot 0 INTA, slot 1 INTD, slot 31 INTA. */
+	expect_asl("Name (_PRT, Package (0x80)");
+	expect_asl("Package (0x04)\n{\n0xFFFF, \nZero, \nZero, \n0x28\n}");
+	expect_asl("Package (0x04)\n{\n0x0001FFFF, \n0x03, \nZero, \n0x28\n}");
+	expect_asl("Package (0x04)\n{\n0x001FFFFF, \nZero, \nZero, \n0x2B\n}");
+	expect_asl("33db4d5b-1ff7-401c-9657-7441c03dd766");
+	expect_asl("CAPS &= 0x1F\nReturn (Arg3)");
+	expect_asl("Device (ECAM)\n{\nName (_HID, EisaId (\"PNP0C02\")");
+	expect_asl("Memory32Fixed (ReadWrite,\n0x40000000,         // Address Base\n"
+		   "0x10000000,         // Address Length");
 	run("rm -rf $PWD");
 }
 
@@ -848,13 +981,18 @@ int main(void)
 		TEST(the_spcr_is_the_first_uart_with_byte_registers),
 		TEST(clusters_are_cpus_that_differ_in_aff0_only),
 		TEST(a_large_machine_has_a_leaf_a_cpu_and_16_a_cluster),
+		TEST(the_mcfg_is_the_ecam_of_the_board),
+		TEST(the_iort_leads_every_requester_to_the_its),
 		TEST(the_error_tables_are_about_this_machine),
 		TEST(iasl_has_nothing_to_say_against_the_tables_of_one_cpu),
 		TEST(iasl_has_nothing_to_say_against_gicv2),
 		TEST(iasl_has_nothing_to_say_against_gicv2m),
 		TEST(iasl_has_nothing_to_say_against_17_cpus_without_sdei_and_pmu),
 		TEST(iasl_has_nothing_to_say_against_512_cpus_with_its),
+		TEST(iasl_has_nothing_to_say_against_pci_and_virtio),
 		TEST(the_dsdt_has_the_devices_of_the_board),
+		TEST(the_dsdt_has_the_virtio_devices),
+		TEST(the_dsdt_has_the_pci_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

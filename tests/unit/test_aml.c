@@ -170,6 +170,56 @@ static void resources_are_a_buffer_with_an_end_tag(void **unused)
 	       0x79, 0x00);
 }
 
+static void a_pin_that_wakes_is_an_edge_of_its_controller(void **unused)
+{
+	(void)unused;
+	aml_gpio_wake(&aml, "\\_SB.GPI0", 0x0103);
+	/* 23 bytes of head, 2 of the pin, 10 of the name */
+	EXPECT(0x8c, 32, 0, 1, 0,      /* revision, interrupt */
+	       0x01, 0, 0x11, 0, 3,    /* consumer; edge, high, exclusive, wake; no pull */
+	       0, 0, 0, 0,             /* drive strength, debounce */
+	       23, 0, 0, 25, 0, 35, 0, /* where pin, name and vendor data are */
+	       0, 0, 0x03, 0x01, '\\', '_', 'S', 'B', '.', 'G', 'P', 'I', '0', 0);
+	begin(NULL);
+	aml_aei_begin(&aml);
+	aml_crs_end(&aml);
+	EXPECT(0x08, '_', 'A', 'E', 'I', 0x11, 0x88, 0x00, 0x00, 0x0b, 2, 0, 0x79, 0x00);
+}
+
+static void packages_say_how_many_elements_they_have(void **unused)
+{
+	(void)unused;
+	aml_name_package(&aml, "_PRT", 1);
+	aml_package(&aml, 2);
+	aml_integer(&aml, 0x1ffff);
+	aml_integer(&aml, 40);
+	aml_close(&aml);
+	aml_close(&aml);
+	/* 3 + 1 + 5 + 2 = 11; 3 + 1 + 1 + 11 = 16 */
+	EXPECT(0x08, '_', 'P', 'R', 'T', 0x12, 0x80, 0x01, 0x00, 1, /* */
+	       0x12, 0x8b, 0x00, 0x00, 2, 0x0c, 0xff, 0xff, 0x01, 0x00, 0x0a, 40);
+	begin(NULL);
+	aml_package(&aml, 256);
+	assert_true(aml.broken);
+}
+
+static void windows_have_the_width_of_their_addresses(void **unused)
+{
+	(void)unused;
+	aml_pci_buses(&aml, 0, 256);
+	EXPECT(0x88, 13, 0, 2, 0x0c, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 1);
+	begin(NULL);
+	aml_pci_memory32(&aml, 0x50000000, 0x30000000);
+	EXPECT(0x87, 23, 0, 0, 0x0c, 1, 0, 0, 0, 0, 0, 0, 0, 0x50, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0,
+	       0, 0, 0, 0, 0x30);
+	begin(NULL);
+	aml_pci_memory64(&aml, UINT64_C(0xe000000000), UINT64_C(0x2000000000));
+	EXPECT(0x8a, 43, 0, 0, 0x0c, 7,                            /* read-write, prefetchable */
+	       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0, 0, 0, 0,  /* granularity, first */
+	       0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0,              /* last */
+	       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0); /* translation, length */
+}
+
 static void read_only_memory_says_so(void **unused)
 {
 	(void)unused;
@@ -245,6 +295,9 @@ int main(void)
 		TEST(buffers_of_an_argument_are_looked_at_and_changed),
 		TEST(guids_are_compared_as_buffers),
 		TEST(resources_are_a_buffer_with_an_end_tag),
+		TEST(a_pin_that_wakes_is_an_edge_of_its_controller),
+		TEST(packages_say_how_many_elements_they_have),
+		TEST(windows_have_the_width_of_their_addresses),
 		TEST(read_only_memory_says_so),
 		TEST(bad_names_break_the_table),
 		TEST(nesting_has_a_limit_both_ways),

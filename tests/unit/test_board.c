@@ -22,6 +22,7 @@ static struct board_config config(unsigned ncpus, enum board_gic gic)
 				      .gic = gic,
 				      .pvtime = true,
 				      .test_timer = true,
+				      .pvpanic = true,
 				      .ipa_bits = 40 };
 }
 
@@ -59,12 +60,91 @@ static void the_fixed_blocks_are_where_they_always_were(void **unused)
 	expect_block(&b, BOARD_RTC, 0x01010000, 0x1000, 36);
 	expect_block(&b, BOARD_PVTIME, 0x01020000, KIB(64), INTID_NONE);
 	expect_block(&b, BOARD_TEST_TIMER, 0x01030000, 0x4000, 37);
+	expect_block(&b, BOARD_PVPANIC, 0x01050000, 2, INTID_NONE);
 	expect_block(&b, BOARD_FLASH, 0x02000000, MIB(16), INTID_NONE);
 	expect_block(&b, BOARD_GIC_DIST, 0x3fff0000, KIB(64), INTID_NONE);
 	expect_block(&b, BOARD_PCI_ECAM, 0x40000000, MIB(256), INTID_NONE);
 	expect_block(&b, BOARD_PCI_MMIO, 0x50000000, 0x30000000, INTID_NONE);
 	expect_block(&b, BOARD_RAM, 0x80000000, MIB(256), INTID_NONE);
 	assert_int_equal(b.block[BOARD_VIRTIO_MMIO].base, 0x03000000);
+}
+
+/* With devices, blocks that were only kept free are in use, at the same addresses. */
+static void pci_and_virtio_have_their_blocks_and_interrupts(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct board b = layout(1, BOARD_GICV3);
+
+	(void)unused;
+	assert_true(b.block[BOARD_PCI_ECAM].reserved && b.block[BOARD_PCI_MMIO].reserved);
+	assert_true(b.block[BOARD_VIRTIO_MMIO].reserved);
+	expect_block(&b, BOARD_VIRTIO_MMIO, 0x03000000, MIB(1), INTID_NONE);
+	assert_int_equal(b.block[BOARD_PCI_MMIO64].size, 0);
+	c.pci = true;
+	c.nvirtio_mmio = BOARD_MAX_VIRTIO_MMIO;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_false(b.block[BOARD_PCI_ECAM].reserved || b.block[BOARD_PCI_MMIO].reserved);
+	assert_false(b.block[BOARD_VIRTIO_MMIO].reserved);
+	expect_block(&b, BOARD_PCI_ECAM, 0x40000000, MIB(256), 40);
+	assert_int_equal(b.block[BOARD_PCI_ECAM].nintids, 4);
+	expect_block(&b, BOARD_PCI_MMIO, 0x50000000, 0x30000000, INTID_NONE);
+	expect_block(&b, BOARD_VIRTIO_MMIO, 0x03000000, MIB(1), 48);
+	assert_int_equal(b.block[BOARD_VIRTIO_MMIO].nintids, 64);
+	assert_int_equal(BOARD_VIRTIO_STRIDE, 0x200);
+}
+
+static void the_64_bit_window_is_the_top_eighth_above_ram(void **unused)
+{
+	static const struct {
+		unsigned ipa_bits;
+		uint64_t ram, base, size; /* size 0: no window */
+	} cases[] = {
+		{ 32, MIB(256), 0, 0 },
+		{ 33, MIB(256), GIB(7), GIB(1) },
+		{ 33, GIB(5), GIB(7), GIB(1) },
+		{ 33, GIB(5) + 4096, 0, 0 },
+		{ 36, GIB(1), GIB(56), GIB(8) },
+		{ 39, GIB(1), GIB(448), GIB(64) },
+		{ 40, GIB(1), GIB(896), GIB(128) },
+		{ 40, GIB(894), GIB(896), GIB(128) },
+		{ 40, GIB(895), 0, 0 },
+		{ 41, GIB(895), GIB(1792), GIB(256) },
+		{ 48, GIB(1), GIB(7) << 15, GIB(1) << 15 },
+		{ 52, GIB(1), GIB(7) << 15, GIB(1) << 15 }, /* not all kernels have 52 */
+		{ 64, GIB(1), GIB(7) << 15, GIB(1) << 15 },
+		{ 52, GIB(8) << 15, 0, 0 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct board_config c = config(1, BOARD_GICV3);
+		struct err err = { "" };
+		struct board b;
+
+		c.pci = true;
+		c.ipa_bits = cases[i].ipa_bits;
+		c.ram_bytes = cases[i].ram;
+		if (board_layout(&b, &c, &err))
+			fail_msg("case %zu: %s", i, err.text);
+		expect_block(&b, BOARD_PCI_MMIO64, cases[i].base, cases[i].size, INTID_NONE);
+		c.pci = false;
+		assert_int_equal(board_layout(&b, &c, &err), 0);
+		assert_int_equal(b.block[BOARD_PCI_MMIO64].size, 0);
+	}
+}
+
+static void too_many_virtio_devices_are_refused(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct err err = { "" };
+	struct board b;
+
+	(void)unused;
+	c.nvirtio_mmio = 65;
+	assert_int_equal(board_layout(&b, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "65 virtio devices"));
+	assert_non_null(strstr(err.text, "64"));
+	assert_non_null(strstr(err.text, "--virtio-transport pci"));
 }
 
 static void gicv3_grows_downwards(void **unused)
@@ -109,9 +189,13 @@ static void what_is_not_configured_is_absent(void **unused)
 	c.test_timer = false;
 	assert_int_equal(board_layout(&b, &c, NULL), 0);
 	assert_int_equal(b.block[BOARD_TEST_TIMER].size, 0);
+	assert_true(b.block[BOARD_PVPANIC].size > 0);
+	c.pvpanic = false;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	assert_int_equal(b.block[BOARD_PVPANIC].size, 0);
 }
 
-static void injection_comes_with_acpi(void **unused)
+static void injection_and_gpio_come_with_acpi(void **unused)
 {
 	struct board_config c = config(1, BOARD_GICV3);
 	struct board b;
@@ -120,14 +204,17 @@ static void injection_comes_with_acpi(void **unused)
 	assert_int_equal(board_layout(&b, &c, NULL), 0);
 	assert_false(board_has_acpi(&b));
 	assert_int_equal(b.block[BOARD_EINJ].size, 0);
+	assert_int_equal(b.block[BOARD_GPIO].size, 0);
 	c.tables = BOARD_TABLES_ACPI;
 	assert_int_equal(board_layout(&b, &c, NULL), 0);
 	assert_true(board_has_acpi(&b));
 	expect_block(&b, BOARD_EINJ, 0x01040000, 0x1000, INTID_NONE);
+	expect_block(&b, BOARD_GPIO, 0x01060000, 0x1000, 44);
 	c.tables = BOARD_TABLES_BOTH;
 	assert_int_equal(board_layout(&b, &c, NULL), 0);
 	assert_true(board_has_acpi(&b));
 	expect_block(&b, BOARD_EINJ, 0x01040000, 0x1000, INTID_NONE);
+	expect_block(&b, BOARD_GPIO, 0x01060000, 0x1000, 44);
 	assert_string_equal(board_tables_name(BOARD_TABLES_DT), "dt");
 	assert_string_equal(board_tables_name(BOARD_TABLES_ACPI), "acpi");
 	assert_string_equal(board_tables_name(BOARD_TABLES_BOTH), "both");
@@ -191,8 +278,13 @@ static void nothing_overlaps_with_any_gic_and_number_of_cpus(void **unused)
 	(void)unused;
 	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
 		for (unsigned n = 1; n <= board_gic_max_cpus(gics[g]); n++) {
+			struct board_config c = config(n, gics[g]);
 			struct board b = layout(n, gics[g]);
 
+			check_no_overlap(&b);
+			c.pci = true;
+			c.nvirtio_mmio = BOARD_MAX_VIRTIO_MMIO;
+			assert_int_equal(board_layout(&b, &c, NULL), 0);
 			check_no_overlap(&b);
 		}
 	}
@@ -294,15 +386,40 @@ static void the_print_has_a_line_a_block(void **unused)
 	assert_non_null(
 		strstr(text, "test-timer   0x0001030000-0x0001033fff     16 KiB  INTID 37\n"));
 	assert_non_null(strstr(text, "256 MiB"));
+	assert_non_null(strstr(text, "(reserved)"));
+	free(text);
+}
+
+static void the_print_has_the_devices_that_are_there(void **unused)
+{
+	struct board_config c = config(1, BOARD_GICV3);
+	struct board b;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)unused;
+	c.pci = true;
+	c.nvirtio_mmio = 1;
+	assert_int_equal(board_layout(&b, &c, NULL), 0);
+	board_print(&b, out);
+	fclose(out);
+	assert_non_null(
+		strstr(text, "virtio-mmio  0x0003000000-0x00030fffff      1 MiB  INTID 48\n"));
+	assert_non_null(
+		strstr(text, "pci-ecam     0x0040000000-0x004fffffff    256 MiB  INTID 40-43\n"));
+	assert_non_null(strstr(text, "pci-mmio     0x0050000000-0x007fffffff    768 MiB\n"));
+	assert_non_null(strstr(text, "pci-mmio64   0xe000000000-0xffffffffff    128 GiB\n"));
 	free(text);
 }
 
 static void every_exit_status_has_one_row(void **unused)
 {
 	(void)unused;
-	assert_int_equal(status_table_rows, STATUS_HARDWARE + 1);
+	assert_int_equal(status_table_rows, STATUS_SCRIPT + 2);
 	for (unsigned i = 0; i < status_table_rows; i++) {
-		assert_int_equal(status_table[i].status, i);
+		assert_int_equal(status_table[i].status,
+				 i <= STATUS_SCRIPT ? i : STATUS_GUEST_EXIT);
 		assert_true(strlen(status_table[i].name) > 0);
 		assert_true(strlen(status_table[i].text) > 0);
 		assert_null(strchr(status_table[i].text, '\n'));
@@ -313,10 +430,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_fixed_blocks_are_where_they_always_were),
+		cmocka_unit_test(pci_and_virtio_have_their_blocks_and_interrupts),
+		cmocka_unit_test(the_64_bit_window_is_the_top_eighth_above_ram),
+		cmocka_unit_test(too_many_virtio_devices_are_refused),
 		cmocka_unit_test(gicv3_grows_downwards),
 		cmocka_unit_test(gicv2_has_a_cpu_interface_and_perhaps_a_frame),
 		cmocka_unit_test(what_is_not_configured_is_absent),
-		cmocka_unit_test(injection_comes_with_acpi),
+		cmocka_unit_test(injection_and_gpio_come_with_acpi),
 		cmocka_unit_test(the_button_and_the_event_device_share_no_interrupt),
 		cmocka_unit_test(the_clock_is_alone_in_its_64k),
 		cmocka_unit_test(nothing_overlaps_with_any_gic_and_number_of_cpus),
@@ -324,6 +444,7 @@ int main(void)
 		cmocka_unit_test(mpidr_is_kvm_s_default),
 		cmocka_unit_test(limits_are_named_with_their_option),
 		cmocka_unit_test(the_print_has_a_line_a_block),
+		cmocka_unit_test(the_print_has_the_devices_that_are_there),
 		cmocka_unit_test(every_exit_status_has_one_row),
 	};
 

@@ -103,7 +103,7 @@ static void errors_name_file_and_line(void **state)
 	refuse("name = \"\\x00\"", "vm.conf:1: no such escape");
 	refuse("name = \"\\x4\"", "vm.conf:1: no such escape");
 	refuse("name =", "vm.conf:1: name: \"\" is empty");
-	refuse("disk = x", "vm.conf:1: disk: not available in this version");
+	refuse("vsock = 3", "vm.conf:1: vsock: not available in this version");
 	refuse("config = x", "vm.conf:1: config: works on the command line only");
 	refuse("print-config = yes", "vm.conf:1: print-config: works on the command line only");
 	refuse("cp = 1", "vm.conf:1: cp: no such option");
@@ -198,6 +198,13 @@ static void same_options(struct run_options a, struct run_options b)
 	same_string("console path", &x->console_path, &y->console_path);
 	same_string("trace", &x->trace_path, &y->trace_path);
 	same_string("dump-dtb", &x->dump_dtb_path, &y->dump_dtb_path);
+	same_string("script", &a.script.script, &b.script.script);
+	same_string("tap", &a.script.tap, &b.script.tap);
+	same_string("junit", &a.script.junit, &b.script.junit);
+	same_string("transcript", &a.script.transcript, &b.script.transcript);
+	for (unsigned i = 0; i < SCRIPT_MAX_VARIABLES; i++)
+		same_string("define", &a.script.define[i], &b.script.define[i]);
+	assert_memory_equal(&a.script, &b.script, sizeof(a.script));
 	assert_int_equal(a.loglevel, b.loglevel);
 	assert_memory_equal(x, y, sizeof(*x));
 }
@@ -462,6 +469,23 @@ static void random_machine(struct run_options *o)
 	c->cpuidle = below(2);
 }
 
+static void random_script(struct run_options *o)
+{
+	static const char *const defines[] = { "A=", "b_2=x=y", "LONG= \"#\\" };
+
+	o->script.transcript = maybe_text(o);
+	o->script.script = maybe_text(o);
+	if (!o->script.script)
+		return;
+	o->script.tap = maybe_text(o);
+	o->script.junit = maybe_text(o);
+	o->script.check = below(2);
+	while (o->script.ndefines < ARRAY_SIZE(defines) && below(2)) {
+		o->script.define[o->script.ndefines] = defines[o->script.ndefines];
+		o->script.ndefines++;
+	}
+}
+
 static void random_rest(struct run_options *o)
 {
 	static const uint32_t version[] = { PSCI_VERSION_0_2, PSCI_VERSION_1_0, PSCI_VERSION_1_2 };
@@ -489,10 +513,12 @@ static void random_rest(struct run_options *o)
 	c->on_panic = (enum on_panic)below(2);
 	c->all_off = (enum all_off)below(2);
 	c->timeout_ns = below(2) ? (uint64_t)rand() * (below(2) ? 1 : 1000) : 0;
+	random_script(o);
 	c->trace_path = maybe_text(o);
 	c->dump_dtb_path = maybe_text(o);
 	c->stats = below(2);
 	c->test_timer = below(2);
+	c->pvpanic = below(2);
 	c->single_step = below(2);
 	c->dry_run = below(2);
 	o->loglevel = (enum log_level)below(4);

@@ -147,7 +147,7 @@ static void the_configuration_tables_are_those_linux_needs(void **unused)
 	t = at(configured("RT_PROPERTIES", rt_properties));
 	expect_u64("version", le16_at(t), 1);
 	expect_u64("length", le16_at(t + 2), 8);
-	expect_u64("services", le32_at(t + 4), 3);
+	expect_u64("services", le32_at(t + 4), 15);
 	list = configured("LINUX_EFI_MEMRESERVE", memreserve);
 	expect_u64("alignment of the list", list % 8, 0);
 	expect_u64("size and count", le64_at(at(list)), 0);
@@ -287,7 +287,8 @@ static void a_buffer_that_is_too_small_is_an_error(void **unused)
 /* Runtime services */
 
 static const uint8_t program[RUNTIME_HEAD_BYTES + 5] = {
-	[0] = 1, [4] = 2, [8] = 3, [RUNTIME_HEAD_BYTES] = 'c', 'o', 'd', 'e', '!',
+	[0] = 1, [4] = 2, [8] = 3, [12] = 4, [16] = 5, [RUNTIME_HEAD_BYTES] = 'c',
+	'o',     'd',     'e',     '!',
 };
 
 static void the_runtime_table_points_into_the_program(void **unused)
@@ -302,7 +303,9 @@ static void the_runtime_table_points_into_the_program(void **unused)
 	expect_header(blob, "RUNTSERV", 136);
 	expect_u64("GetTime", le64_at(blob + 24), code + RUNTIME_GET_TIME);
 	expect_u64("SetTime", le64_at(blob + 32), code + RUNTIME_SET_TIME);
-	for (unsigned i = 40; i < 136; i += 8)
+	expect_u64("GetWakeupTime", le64_at(blob + 40), code + RUNTIME_GET_WAKEUP);
+	expect_u64("SetWakeupTime", le64_at(blob + 48), code + RUNTIME_SET_WAKEUP);
+	for (unsigned i = 56; i < 136; i += 8)
 		expect_u64("unsupported", le64_at(blob + i), code + RUNTIME_UNSUPPORTED);
 	assert_memory_equal(blob + RUNTIME_CODE, program, RUNTIME_RTC);
 	expect_u64("clock", le64_at(blob + RUNTIME_CODE + RUNTIME_RTC), RTC);

@@ -32,6 +32,7 @@ static struct board make_board(unsigned ncpus, enum board_gic gic)
 				  .pvtime = true,
 				  .sdei = true,
 				  .test_timer = true,
+				  .pvpanic = true,
 				  .idle_states = true,
 				  .psci_version = PSCI_VERSION_1_3,
 				  .ipa_bits = 40,
@@ -267,6 +268,7 @@ static void check_power_button(void)
 	expect_u32(at, "linux,code", 116);
 	assert_true(has(at, "label"));
 	expect_cells(at, "interrupts", (const uint32_t[]){ 0, 7, 1 }, 3);
+	assert_true(has(at, "wakeup-source"));
 }
 
 /* What a kernel with an UEFI stub finds instead of calling firmware. */
@@ -607,6 +609,21 @@ static void the_test_timer_is_described_if_there_is_one(void **unused)
 	assert_false(has_node("/test-timer@1030000"));
 }
 
+static void the_panic_register_is_described_if_there_is_one(void **unused)
+{
+	struct board b = make_board(1, BOARD_GICV3);
+	int at;
+
+	(void)unused;
+	build(&b, &params);
+	at = node("/pvpanic@1050000");
+	expect_strings(at, "compatible", "qemu,pvpanic-mmio", NULL);
+	expect_reg(at, &b.block[BOARD_PVPANIC], NULL);
+	b.block[BOARD_PVPANIC].size = 0;
+	build(&b, &params);
+	assert_false(has_node("/pvpanic@1050000"));
+}
+
 static void no_pmu_no_node(void **unused)
 {
 	struct board b = make_board(1, BOARD_GICV3);
@@ -661,6 +678,138 @@ static void what_is_only_reserved_is_not_described(void **unused)
 	}
 }
 
+/* `b` with a PCI host and virtio devices, of so many bits of guest addresses. */
+static struct board with_devices(struct board b, unsigned nvirtio, unsigned ipa_bits)
+{
+	struct board_config c = b.config;
+	struct err err = { "" };
+
+	c.pci = true;
+	c.nvirtio_mmio = nvirtio;
+	c.ipa_bits = ipa_bits;
+	if (board_layout(&b, &c, &err))
+		fail_msg("%s", err.text);
+	return b;
+}
+
+static void each_virtio_device_has_a_node(void **unused)
+{
+	struct board b = with_devices(make_board(1, BOARD_GICV3), 64, 40);
+	char path[40];
+
+	(void)unused;
+	build(&b, &params);
+	for (uint32_t i = 0; i < 64; i++) {
+		const uint32_t reg[] = { 0, 0x03000000 + i * 0x200, 0, 0x200 };
+		const uint32_t irq[] = { 0, 16 + i, 1 }; /* edge, rising */
+		int at;
+
+		snprintf(path, sizeof(path), "/virtio_mmio@%x", 0x03000000 + i * 0x200);
+		at = node(path);
+		expect_strings(at, "compatible", "virtio,mmio", NULL);
+		expect_cells(at, "reg", reg, 4);
+		expect_cells(at, "interrupts", irq, 3);
+		assert_true(has(at, "dma-coherent"));
+	}
+	assert_false(has_node("/virtio_mmio@3008000"));
+}
+
+static void the_pci_host_has_its_windows(void **unused)
+{
+	struct board b = with_devices(make_board(1, BOARD_GICV3), 0, 40);
+	const uint32_t ranges[] = { 0x02000000, 0,          0x50000000, 0,    0x50000000,
+				    0,          0x30000000, 0x43000000, 0xe0, 0,
+				    0xe0,       0,          0x20,       0 };
+	int at;
+
+	(void)unused;
+	build(&b, &params);
+	at = node("/pci@40000000");
+	expect_strings(at, "compatible", "pci-host-ecam-generic", NULL);
+	expect_strings(at, "device_type", "pci", NULL);
+	expect_reg(at, &b.block[BOARD_PCI_ECAM], NULL);
+	expect_cells(at, "bus-range", (const uint32_t[]){ 0, 255 }, 2);
+	expect_u32(at, "#address-cells", 3);
+	expect_u32(at, "#size-cells", 2);
+	expect_u32(at, "#interrupt-cells", 1);
+	expect_u32(at, "linux,pci-domain", 0);
+	assert_true(has(at, "dma-coherent"));
+	expect_cells(at, "ranges", ranges, 14);
+	b = with_devices(make_board(1, BOARD_GICV3), 0, 33); /* 5 GiB of RAM: a window of 1 GiB */
+	build(&b, &params);
+	expect_cells(node("/pci@40000000"), "ranges",
+		     (const uint32_t[]){ 0x02000000, 0, 0x50000000, 0, 0x50000000, 0, 0x30000000,
+					 0x43000000, 1, 0xc0000000, 1, 0xc0000000, 0, 0x40000000 },
+		     14);
+	b.block[BOARD_PCI_MMIO64].size = 0;
+	build(&b, &params);
+	expect_cells(node("/pci@40000000"), "ranges", ranges, 7);
+}
+
+/* As a driver looks it up: mask slot and pin, find the row, take the parent's specifier. */
+static void expect_pci_interrupt(unsigned slot, unsigned pin, uint32_t want)
+{
+	int len, at = node("/pci@40000000");
+	int gic = node("/interrupt-controller@3fff0000");
+	const fdt32_t *map = prop(at, "interrupt-map", &len);
+	const fdt32_t *mask = prop(at, "interrupt-map-mask", NULL);
+	int row = 4 + 1 + (int)get_u32(gic, "#address-cells") + 3;
+	uint32_t unit = (uint32_t)slot << 11;
+
+	assert_int_equal(len % (4 * row), 0);
+	for (; len > 0; len -= 4 * row, map += row) {
+		if ((unit & fdt32_ld(mask)) != fdt32_ld(map) ||
+		    (pin & fdt32_ld(mask + 3)) != fdt32_ld(map + 3))
+			continue;
+		assert_int_equal(fdt_node_offset_by_phandle(blob, fdt32_ld(map + 4)), gic);
+		assert_int_equal(fdt32_ld(map + row - 3), 0); /* SPI */
+		assert_int_equal(fdt32_ld(map + row - 2), want);
+		assert_int_equal(fdt32_ld(map + row - 1), 4); /* level, high */
+		return;
+	}
+	fail_msg("slot %u pin %u: expected a row of interrupt-map, found none", slot, pin);
+}
+
+static void pci_interrupts_go_round(void **unused)
+{
+	(void)unused;
+	for (unsigned g = 0; g < ARRAY_SIZE(gics); g++) {
+		struct board b = with_devices(make_board(1, gics[g]), 0, 40);
+
+		build(&b, &params);
+		for (unsigned slot = 0; slot < 32; slot++)
+			for (unsigned pin = 1; pin <= 4; pin++)
+				expect_pci_interrupt(slot, pin, 40 - 32 + (slot + pin - 1) % 4);
+	}
+}
+
+static void pci_messages_go_where_the_gic_takes_them(void **unused)
+{
+	struct board b = with_devices(make_board(1, BOARD_GICV3_ITS), 0, 40);
+	const fdt32_t *map;
+	int at, len;
+
+	(void)unused;
+	build(&b, &params);
+	at = node("/pci@40000000");
+	map = prop(at, "msi-map", &len);
+	assert_int_equal(len, 16);
+	assert_int_equal(fdt32_ld(map), 0);
+	assert_int_equal(fdt32_ld(map + 2), 0);
+	assert_int_equal(fdt32_ld(map + 3), 0x10000);
+	at = fdt_node_offset_by_phandle(blob, fdt32_ld(map + 1));
+	expect_strings(at, "compatible", "arm,gic-v3-its", NULL);
+	b = with_devices(make_board(1, BOARD_GICV2M), 0, 40);
+	build(&b, &params);
+	assert_false(has(node("/pci@40000000"), "msi-map"));
+	at = follow(node("/pci@40000000"), "msi-parent");
+	expect_strings(at, "compatible", "arm,gic-v2m-frame", NULL);
+	b = with_devices(make_board(1, BOARD_GICV3), 0, 40);
+	build(&b, &params);
+	assert_false(has(node("/pci@40000000"), "msi-map"));
+	assert_false(has(node("/pci@40000000"), "msi-parent"));
+}
+
 static void phandles_are_unique(void **unused)
 {
 	static bool used[4096];
@@ -668,6 +817,7 @@ static void phandles_are_unique(void **unused)
 	int at, depth = 0;
 
 	(void)unused;
+	b = with_devices(b, BOARD_MAX_VIRTIO_MMIO, 40);
 	build(&b, &params);
 	for (at = 0; at >= 0 && depth >= 0; at = fdt_next_node(blob, at, &depth)) {
 		uint32_t handle = fdt_get_phandle(blob, at);
@@ -701,7 +851,7 @@ static void a_buffer_that_is_too_small_is_an_error(void **unused)
 
 static void the_largest_tree_is_within_the_boot_protocol_s_limit(void **unused)
 {
-	struct board b = make_board(512, BOARD_GICV3_ITS);
+	struct board b = with_devices(make_board(512, BOARD_GICV3_ITS), 64, 40);
 
 	(void)unused;
 	build(&b, &params);
@@ -722,6 +872,7 @@ static void dtc_has_no_complaint(void **unused)
 			b = make_board(counts[n], gics[g]);
 			build(&b, &params);
 			run_dtc(board_gic_name(gics[g]));
+			b = with_devices(b, BOARD_MAX_VIRTIO_MMIO, n % 2 ? 40 : 36);
 			b.config.sdei = b.config.test_timer = false;
 			build(&b, &params);
 			run_dtc(board_gic_name(gics[g]));
@@ -751,9 +902,14 @@ int main(void)
 		cmocka_unit_test(psci_is_as_old_as_it_says),
 		cmocka_unit_test(sdei_is_below_firmware),
 		cmocka_unit_test(the_test_timer_is_described_if_there_is_one),
+		cmocka_unit_test(the_panic_register_is_described_if_there_is_one),
 		cmocka_unit_test(no_pmu_no_node),
 		cmocka_unit_test(the_devices_have_registers_interrupts_and_clocks),
 		cmocka_unit_test(what_is_only_reserved_is_not_described),
+		cmocka_unit_test(each_virtio_device_has_a_node),
+		cmocka_unit_test(the_pci_host_has_its_windows),
+		cmocka_unit_test(pci_interrupts_go_round),
+		cmocka_unit_test(pci_messages_go_where_the_gic_takes_them),
 		cmocka_unit_test(phandles_are_unique),
 		cmocka_unit_test(a_buffer_that_is_too_small_is_an_error),
 		cmocka_unit_test(the_largest_tree_is_within_the_boot_protocol_s_limit),

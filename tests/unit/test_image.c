@@ -917,12 +917,15 @@ static void what_is_not_a_regular_file_is_refused(void **state)
 	static const struct {
 		const char *path;
 		int error;
-		const char *reason;
+		const char *kernel, *initrd; /* what is said of it as such */
 	} cases[] = {
-		{ "/nonexistent/Image", -ENOENT, "/nonexistent/Image: cannot open" },
-		{ "/tmp", -EINVAL, "/tmp: is a directory" },
-		{ "/dev/null", -EINVAL, "/dev/null: is not a regular file" },
-		{ "", -ENOENT, "cannot open" },
+		{ "/nonexistent/Image", -ENOENT,
+		  "Unable to open kernel /nonexistent/Image: No such",
+		  "/nonexistent/Image: cannot open" },
+		{ "/tmp", -EINVAL, "/tmp: is a directory", "/tmp: is a directory" },
+		{ "/dev/null", -EINVAL, "/dev/null: is not a regular file",
+		  "/dev/null: is not a regular file" },
+		{ "", -ENOENT, "Unable to open kernel : No such", "cannot open" },
 	};
 	struct world *w = *state;
 	uint64_t size;
@@ -930,14 +933,51 @@ static void what_is_not_a_regular_file_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_int_equal(image_load(&w->mem, cases[i].path, false, &w->image, &w->err),
 				 cases[i].error);
-		expect_error_text(w, "--kernel", cases[i].reason);
+		expect_error_text(w, "--kernel", cases[i].kernel);
 		assert_int_equal(image_file_size("--initrd", cases[i].path, &size, &w->err),
 				 cases[i].error);
-		expect_error_text(w, "--initrd", cases[i].reason);
+		expect_error_text(w, "--initrd", cases[i].initrd);
 		assert_int_equal(
 			image_read(&w->mem, "--initrd", cases[i].path, gpa(BASE), 1, &w->err),
 			cases[i].error);
 	}
+}
+
+static void a_suite_for_lkvm_finds_the_words_it_looks_for(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(image_load(&w->mem, "_NO_FILE_4Uhere_", false, &w->image, &w->err),
+			 -ENOENT);
+	expect_error_text(w, "--kernel", "Fatal: Unable to open kernel _NO_FILE_4Uhere_");
+}
+
+static void only_what_begins_like_nothing_known_is_unknown(void **state)
+{
+	static const struct {
+		const char *head;
+		bool unknown;
+	} cases[] = {
+		{ "a branch, say", true },
+		{ "\x7f"
+		  "ELF and more",
+		  false },
+		{ "\x1f\x8b gzip", false },
+		{ "070701 cpio", false },
+		{ "MZ, and no header", false },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		w->file.n = strlen(cases[i].head);
+		memcpy(w->file.bytes, cases[i].head, w->file.n);
+		save(w);
+		if (image_is_unknown(w->path) != cases[i].unknown)
+			fail_msg("\"%s\": expected unknown to be %d", cases[i].head,
+				 cases[i].unknown);
+	}
+	assert_false(image_is_unknown("/nonexistent"));
+	assert_false(image_is_unknown("/tmp"));
 }
 
 static void a_fifo_does_not_block(void **state)
@@ -1150,6 +1190,8 @@ int main(void)
 		TEST(tiny_files_are_refused),
 		TEST(random_headers_do_no_harm),
 		TEST(what_is_not_a_regular_file_is_refused),
+		TEST(a_suite_for_lkvm_finds_the_words_it_looks_for),
+		TEST(only_what_begins_like_nothing_known_is_unknown),
 		TEST(a_fifo_does_not_block),
 		TEST(an_empty_file_is_refused),
 		TEST(an_initrd_is_read_to_its_place),

@@ -119,13 +119,8 @@ static void a_lone_argument_is_the_kernel(void **state)
 static void options_lkvm_has_and_rasvm_not_are_refused_by_name(void **state)
 {
 	(void)state;
-	refuse("--disk image k", "--disk: not available in this version");
-	refuse("-d image k", "-d/--disk: not available in this version");
-	refuse("--network mode=tap k", "--network: not available in this version");
 	refuse("-f fw k", "--firmware: not available in this version");
-	refuse("--virtio-transport mmio k", "--virtio-transport: not available");
 	refuse("--balloon k", "--balloon: not available");
-	refuse("--rng k", "--rng: not available");
 	refuse("--console virtio k", "\"virtio\" is not available in this version");
 }
 
@@ -182,6 +177,7 @@ static void other_defaults_are_the_documented_ones(void **state)
 	assert_int_equal(c->sdei_watchdog_ns, 0);
 	assert_false(c->vendor_calls);
 	assert_false(c->test_timer);
+	assert_true(c->pvpanic);
 	assert_false(c->single_step);
 	assert_int_equal(c->tables, TABLES_AUTO);
 	assert_false(c->ras.given);
@@ -335,7 +331,7 @@ static void sdei_options_fill_the_tables(void **state)
 		accept("k -c 2 --sdei-trigger at=5s,event=0x40000200,cpu=1 --sdei-trigger "
 		       "event=shared-normal,every=1s,count=3 --sdei-watchdog 10s --vendor-calls "
 		       "--sdei-event 0x40000200,type=private,prio=critical --test-timer "
-		       "--debug-single-step");
+		       "--debug-single-step --no-pvpanic");
 	const struct run_config *c = &g.options.config;
 
 	(void)state;
@@ -353,6 +349,7 @@ static void sdei_options_fill_the_tables(void **state)
 	assert_true(c->vendor_calls);
 	assert_true(c->test_timer);
 	assert_true(c->single_step);
+	assert_false(c->pvpanic);
 	done(&g);
 }
 
@@ -476,6 +473,31 @@ static void options_that_contradict_each_other_are_refused(void **state)
 	done(&g);
 }
 
+static void script_options_are_kept_and_need_a_script(void **state)
+{
+	struct good g =
+		accept("-k Image --script a.script --define A=b --define C= --tap t --junit j");
+
+	(void)state;
+	assert_string_equal(g.options.script.script, "a.script");
+	assert_string_equal(g.options.script.tap, "t");
+	assert_string_equal(g.options.script.junit, "j");
+	assert_int_equal(g.options.script.ndefines, 2);
+	assert_string_equal(g.options.script.define[1], "C=");
+	done(&g);
+	g = accept("-k Image --transcript t");
+	assert_string_equal(g.options.script.transcript, "t");
+	done(&g);
+	g = accept("--script a.script --script-check");
+	assert_true(g.options.script.check);
+	done(&g);
+	refuse("-k Image --tap t", "--tap: needs --script");
+	refuse("-k Image --junit j", "--junit: needs --script");
+	refuse("-k Image --script-check", "--script-check: needs --script");
+	refuse("-k Image --define A=b", "--define: needs --script");
+	refuse("-k Image --script s --define 1=b", "--define: \"1=b\" is not NAME=VALUE");
+}
+
 static void showing_something_needs_no_kernel(void **state)
 {
 	struct good g = accept("--print-config"), h = accept("--dry-run");
@@ -552,6 +574,7 @@ int main(void)
 		cmocka_unit_test(bad_error_options_are_refused),
 		cmocka_unit_test(ways_that_the_machine_does_not_have_are_refused),
 		cmocka_unit_test(options_that_contradict_each_other_are_refused),
+		cmocka_unit_test(script_options_are_kept_and_need_a_script),
 		cmocka_unit_test(showing_something_needs_no_kernel),
 		cmocka_unit_test(rows_are_complete_and_names_unique),
 		cmocka_unit_test(help_fits_80_columns),

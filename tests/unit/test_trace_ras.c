@@ -153,7 +153,7 @@ static void a_line_is_never_longer_than_its_room(void **state)
 	note.text = why;
 	trace_ras(&f->trace, 1, &note);
 	assert_int_equal(stat(f->path, &st), 0);
-	assert_in_range(st.st_size, 100, 511);
+	assert_in_range(st.st_size, 100, TRACE_LINE_BYTES - 1);
 }
 
 int main(void)

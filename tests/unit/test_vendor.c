@@ -1,8 +1,11 @@
 /* rasvm's own calls: arguments reach the ops, results reach x0, ids that do not exist. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -15,6 +18,12 @@ struct world {
 	int64_t answer; /* of the ops */
 	unsigned triggers, watchdogs;
 	uint64_t event, mpidr, period_ns;
+	uint64_t gpa; /* of the last read */
+	unsigned reads, nsaid;
+	const char *memory; /* what is there to read; NULL: nothing */
+	uint32_t said_fid;
+	unsigned said_pe;
+	char said[VENDOR_TEXT_BYTES + 1];
 };
 
 static int64_t trigger(struct fw_locked locked, void *world, uint64_t event, uint64_t mpidr)
@@ -38,26 +47,61 @@ static int64_t watchdog(struct fw_locked locked, void *world, uint64_t period_ns
 	return w->answer;
 }
 
-static const struct vendor_ops ops = { .sdei_trigger = trigger, .sdei_watchdog = watchdog };
+static int read_memory(struct fw_locked locked, void *world, uint64_t gpa, void *bytes, uint32_t n)
+{
+	struct world *w = world;
+
+	assert_ptr_equal(locked.lock, &w->lock);
+	w->reads++;
+	w->gpa = gpa;
+	if (!w->memory)
+		return -EFAULT;
+	memcpy(bytes, w->memory, n);
+	return 0;
+}
+
+static void said(struct fw_locked locked, void *world, uint32_t fid, unsigned pe, const char *text)
+{
+	struct world *w = world;
+
+	assert_ptr_equal(locked.lock, &w->lock);
+	w->nsaid++;
+	w->said_fid = fid;
+	w->said_pe = pe;
+	snprintf(w->said, sizeof(w->said), "%s", text);
+}
+
+static const struct vendor_ops ops = {
+	.sdei_trigger = trigger, .sdei_watchdog = watchdog, .read = read_memory, .said = said
+};
 
 static struct world make(const struct vendor_ops *with)
 {
 	return (struct world){ .lock = { PTHREAD_MUTEX_INITIALIZER }, .vendor = { .ops = with } };
 }
 
-/* Make a call as arm64/fw.c does; x0. */
-static int64_t invoke(struct world *w, uint32_t fid, uint64_t x1, uint64_t x2)
+/* Make a call by PE 3 as arm64/fw.c does. */
+static enum fw_result call_it(struct world *w, uint32_t fid, uint64_t x1, uint64_t x2, int64_t *ret)
 {
 	const struct fw_service service = { .calls = vendor_calls, .ncalls = vendor_ncalls };
-	struct smccc call = { .fid = fid, .arg = { x1, x2 }, .ret = 0x55 };
+	struct smccc call = { .fid = fid, .pe = 3, .arg = { x1, x2 }, .ret = 0x55 };
 	struct fw_locked locked = fw_lock(&w->lock);
 	enum fw_result result;
 
 	w->vendor.world = w;
 	result = vendor_call(locked, &w->vendor, fw_find(&service, fid), &call);
 	fw_unlock(locked);
-	assert_int_equal(result, FW_RETURN);
-	return call.ret;
+	*ret = call.ret;
+	return result;
+}
+
+/* The same of a call that returns; x0. */
+static int64_t invoke(struct world *w, uint32_t fid, uint64_t x1, uint64_t x2)
+{
+	int64_t ret;
+
+	assert_int_equal(call_it(w, fid, x1, x2, &ret), FW_RETURN);
+	return ret;
 }
 
 static void the_table_is_sorted_and_within_the_range(void **state)
@@ -157,12 +201,84 @@ static void a_call_without_an_op_is_not_supported(void **state)
 	assert_int_equal(invoke(&w, VENDOR_SDEI_WATCHDOG, 1, 0), 0);
 }
 
+static const uint32_t sayings[] = { VENDOR_PASS, VENDOR_FAIL, VENDOR_MARK };
+
+static void what_the_guest_says_is_passed_on(void **state)
+{
+	struct world w = make(&ops);
+
+	(void)state;
+	w.memory = "text and more";
+	for (unsigned i = 0; i < ARRAY_SIZE(sayings); i++) {
+		assert_int_equal(invoke(&w, sayings[i], 0x80001234, 4), 0);
+		assert_int_equal(w.nsaid, i + 1);
+		assert_int_equal(w.reads, i + 1);
+		assert_int_equal(w.said_fid, sayings[i]);
+		assert_int_equal(w.said_pe, 3);
+		assert_int_equal(w.gpa, 0x80001234);
+		assert_string_equal(w.said, "text");
+	}
+}
+
+static void a_text_is_bounded_and_printable(void **state)
+{
+	static const char bytes[] = "a\0\n\x1b[\x7f\x80\xff~ ";
+	char longest[VENDOR_TEXT_BYTES];
+	struct world w = make(&ops);
+
+	(void)state;
+	w.memory = bytes;
+	assert_int_equal(invoke(&w, VENDOR_MARK, 0, sizeof(bytes) - 1), 0);
+	assert_string_equal(w.said, "a???[???~ ");
+	memset(longest, 'x', sizeof(longest));
+	w.memory = longest;
+	assert_int_equal(invoke(&w, VENDOR_MARK, 0, sizeof(longest)), 0);
+	assert_int_equal(strlen(w.said), sizeof(longest));
+}
+
+static void a_bad_text_is_refused(void **state)
+{
+	static const uint64_t lengths[] = { 0, VENDOR_TEXT_BYTES + 1, UINT64_C(1) << 32,
+					    (UINT64_C(1) << 32) + 1, UINT64_MAX };
+	struct world w = make(&ops);
+
+	(void)state;
+	w.memory = "x";
+	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
+		assert_int_equal(invoke(&w, VENDOR_PASS, 0, lengths[i]), VENDOR_INVALID_PARAMETERS);
+	assert_int_equal(w.reads, 0);
+	w.memory = NULL;
+	assert_int_equal(invoke(&w, VENDOR_PASS, UINT64_MAX, 4), VENDOR_INVALID_PARAMETERS);
+	assert_int_equal(w.reads, 1);
+	assert_int_equal(w.nsaid, 0);
+}
+
+static void exit_does_not_return(void **state)
+{
+	struct world w = make(&ops);
+	int64_t ret;
+
+	(void)state;
+	assert_int_equal(call_it(&w, VENDOR_EXIT, 7, 0, &ret), FW_GUEST_EXIT);
+}
+
+static void without_leave_to_say_something_there_is_no_exit(void **state)
+{
+	static const struct vendor_ops only_watchdog = { .sdei_watchdog = watchdog };
+	struct world w = make(&only_watchdog);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(sayings); i++)
+		assert_int_equal(invoke(&w, sayings[i], 0, 1), VENDOR_NOT_SUPPORTED);
+	assert_int_equal(invoke(&w, VENDOR_EXIT, 0, 0), VENDOR_NOT_SUPPORTED);
+}
+
 static void other_ids_of_the_range_are_not_supported(void **state)
 {
 	struct world w = make(&ops);
 
 	(void)state;
-	for (uint32_t fid = VENDOR_SDEI_WATCHDOG + 1; fid < VENDOR_BASE + VENDOR_COUNT; fid++)
+	for (uint32_t fid = VENDOR_EXIT + 1; fid < VENDOR_BASE + VENDOR_COUNT; fid++)
 		assert_int_equal(invoke(&w, fid, 0, 0), VENDOR_NOT_SUPPORTED);
 	assert_int_equal(w.triggers + w.watchdogs, 0);
 }
@@ -187,6 +303,11 @@ int main(void)
 		cmocka_unit_test(milliseconds_become_nanoseconds),
 		cmocka_unit_test(a_period_that_is_too_long_is_refused),
 		cmocka_unit_test(a_call_without_an_op_is_not_supported),
+		cmocka_unit_test(what_the_guest_says_is_passed_on),
+		cmocka_unit_test(a_text_is_bounded_and_printable),
+		cmocka_unit_test(a_bad_text_is_refused),
+		cmocka_unit_test(exit_does_not_return),
+		cmocka_unit_test(without_leave_to_say_something_there_is_no_exit),
 		cmocka_unit_test(other_ids_of_the_range_are_not_supported),
 		cmocka_unit_test(there_are_no_32_bit_forms),
 	};
