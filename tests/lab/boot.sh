@@ -43,14 +43,21 @@ cat "$LAB_IMAGES/host.cpio" "$LAB_IMAGES/modules.cpio" "$LAB_IMAGES/boot.cpio" "
 	>"$work/initrd"
 mkfifo "$work/results"
 
+# The Debian disk, for tests that boot guests from it: what they write is forgotten.
+debian=
+if [ -e "$LAB_IMAGES/debian.ext4" ]; then
+	debian="-drive if=none,id=debian,format=raw,snapshot=on,file=$LAB_IMAGES/debian.ext4
+		-device virtio-blk-pci,drive=debian,serial=debian"
+fi
+
 note "booting the emulated host: -cpu $LAB_CPU, GICv$LAB_GIC, $LAB_SMP CPUs (limit ${timeout_s} s)"
-# shellcheck disable=SC2046 # one argument a word
+# shellcheck disable=SC2046,SC2086 # one argument a word
 timeout -k 5 "$timeout_s" qemu-system-aarch64 $(lab_machine) \
 	-kernel "$LAB_IMAGES/Image" -initrd "$work/initrd" \
 	-append "console=ttyAMA0 loglevel=5 panic=-1 oops=panic rdinit=/init" \
 	-chardev "file,id=console,path=$LAB_LOGS/$name.console" -serial chardev:console \
 	-chardev "file,id=results,path=$work/results" \
-	-device virtio-serial-pci -device virtserialport,chardev=results,name=lab.results \
+	-device virtio-serial-pci -device virtserialport,chardev=results,name=lab.results $debian \
 	</dev/null &
 emulator=$!
 watch_silence "$LAB_LOGS/$name.log" "$emulator" &

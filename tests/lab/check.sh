@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the lab's tests: check.sh [TEST...]. Without names, the lists of lists/ named in LAB_BOOTS,
 # one host boot each. On arm64 with a usable /dev/kvm there is one run, directly.
-# LAB_CPU, LAB_GIC, LAB_SMP or LAB_KERNEL in the environment select one boot of that host.
+# LAB_CPU, LAB_GIC, LAB_SMP or LAB_KERNEL in the environment select one boot of that host, with the tests of the
+# two lists that ask for nothing special.
 # Needs build/rasvm; the payloads under build/guest are used if they are there.
 set -eu
 chosen=${LAB_CPU:-}${LAB_GIC:-}${LAB_SMP:-}${LAB_KERNEL:-}
@@ -29,9 +30,20 @@ limit_of() {
 	echo "$sum"
 }
 
+# The Debian disk takes minutes to make: only for tests that want it.
+make_debian() { # make_debian TEST...
+	for test in "$@"; do
+		if grep -q '^# needs:.*debian' "$LAB_SRC/t/$test.sh" && ! lab_is_direct; then
+			sh "$LAB_SRC/debian.sh" || note "without the Debian disk: tests that need it are skipped"
+			return
+		fi
+	done
+}
+
 boot_host() { # boot_host NAME TEST...: one host; its log says how far it came
 	name=$1
 	shift
+	make_debian "$@"
 	overlay=$(mktemp -d "${TMPDIR:-/tmp}/rasvm-overlay.XXXXXX")
 	LAB_NAME=$name sh "$LAB_SRC/overlay.sh" "$overlay" "$@"
 	result=0
@@ -111,6 +123,7 @@ one_boot() { # one_boot NAME: the hosts that have a list of their own
 	check) run_in_host check $(list check) ;;
 	cortex-a57) LAB_CPU=cortex-a57 run_in_host cortex-a57 $(list cortex-a57) ;;
 	gicv2) LAB_GIC=2 run_in_host gicv2 $(list gicv2) ;;
+	neoverse-n1) LAB_CPU=neoverse-n1 run_in_host neoverse-n1 $(list neoverse-n1) ;;
 	soak) SOAK=1 run_in_host soak $(list soak) ;;
 	*) die "LAB_BOOTS: no list '$1'; there are: $(cd "$LAB_SRC/lists" && echo *)" ;;
 	esac
@@ -133,9 +146,10 @@ if [ "$#" -gt 0 ]; then
 	done
 	run_in_host "${LAB_RUN:-one}" "$@"
 elif [ -n "$chosen" ] || lab_is_direct; then
-	one_boot check
+	# shellcheck disable=SC2046 # one argument a test
+	run_in_host check $(list check) $(list neoverse-n1 | grep -v '^selftest$')
 else
-	for boot in ${LAB_BOOTS:-check cortex-a57 gicv2}; do
+	for boot in ${LAB_BOOTS:-check neoverse-n1 cortex-a57 gicv2}; do
 		one_boot "$boot"
 	done
 fi

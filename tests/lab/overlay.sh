@@ -27,7 +27,21 @@ fi
 for file in "$BUILD"/guest/*.flat "$ROOT/guest/list"; do
 	if [ -f "$file" ]; then cp "$file" "$dir/lab/payload/"; fi
 done
+if [ -d "$LAB_IMAGES/passt" ]; then
+	cp "$LAB_IMAGES/passt/bin/"* "$dir/lab/bin/"
+	mkdir -p "$dir/lib/aarch64-linux-gnu"
+	cp "$LAB_IMAGES/passt/lib/ld-linux-aarch64.so.1" "$dir/lib/"
+	cp "$LAB_IMAGES/passt/lib/libc.so.6" "$dir/lib/aarch64-linux-gnu/"
+fi
 if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/peer"; fi
+# Part of the kernel's package as it is, and git, each for the one test that uses it.
+if grep -qx exec-host "$dir/lab/list"; then cp -r "$(sh "$LAB_SRC/package.sh")" "$dir/lab/package"; fi
+if grep -qx bisect "$dir/lab/list"; then
+	cp -r "$(sh "$LAB_SRC/git.sh")"/* "$dir/"
+	rm "$dir/version"
+	mkdir -p "$dir/lab/bisect"
+	cp "$ROOT/tests/bisect/repository.sh" "$dir/lab/bisect/"
+fi
 
 cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$LAB_DIR/on_tty" "$LAB_DIR/offline" \
 	"$dir/lab/bin/"
@@ -40,10 +54,19 @@ cp "$LAB_DIR/filter_test" "$LAB_DIR/default_signals" "$LAB_DIR/on_tty" "$LAB_DIR
 		}' "$ROOT/docs/rasvm.1.in" | sed -n 's/^\(\.Dl \)\{0,1\}\$ \(rasvm .*\)/\2/p'
 } >"$dir/lab/examples"
 
+# Every script that they show: a block that begins with "# NAME.script".
+mkdir -p "$dir/lab/scripts"
+awk -v dir="$dir/lab/scripts" '
+	/^```/ { file = ""; first = 1; next }
+	first && /^# [a-z]+\.script$/ { file = dir "/" $2 }
+	{ first = 0 }
+	file { print >file }' "$ROOT"/docs/*.md
+
 # The guest's initramfs: busybox, then its scripted init, kexec and memory on top.
 guest=$dir/guest
 mkdir -p "$guest/bin"
 cp "$LAB_SRC/guest-init" "$guest/init"
+cp "$LAB_SRC/guest-devices" "$guest/"
 chmod 755 "$guest/init"
 cp "$LAB_DIR/kexec" "$LAB_DIR/memory" "$guest/bin/"
 pack_cpio "$guest" "$dir/guest.cpio"

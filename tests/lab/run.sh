@@ -30,6 +30,9 @@ host_features() {
 	[ "${LAB_DIRECT:-0}" = 1 ] && echo direct
 	[ -n "$SOAK" ] && echo soak
 	[ -s "$LAB/boot/Image" ] && echo linux
+	grep -qs debian /sys/block/vda/serial && echo debian
+	[ -c /dev/net/tun ] && echo tun
+	command -v passt >/dev/null && echo passt
 }
 
 lacks() { # lacks NEEDS: the first of them this host does not have

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # The same kernel described by a device tree, by ACPI, and by both: console without console=, hotplug, reboot
 # in place, clock, power button.
-# timeout: 500
+# timeout: 700
 # needs: linux gicv3
 cat "$INITRD" "$LAB/boot/modules.cpio" >initrd
 

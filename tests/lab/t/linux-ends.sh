@@ -24,7 +24,7 @@ status_is 'a halted guest can be stopped' 9
 # A shell's background command ignores SIGINT, and rasvm leaves what it was told to ignore alone;
 # hence two ways to send a signal.
 for signal in TERM HUP; do
-	start_vm -k "$KERNEL" -i "$INITRD" -c 2 -m 256M -p "$PARAMS rasvm.steps=sleep:100" --timeout 60s
+	start_vm -k "$KERNEL" -i "$INITRD" -c 2 -m 256M -p "$PARAMS rasvm.steps=sleep:100" --timeout 120s
 	wait_for . 1 30
 	begin=$(cut -d. -f1 /proc/uptime)
 	kill "-$signal" "$VM"
@@ -34,7 +34,7 @@ for signal in TERM HUP; do
 done
 
 echo '$ timeout -s INT 5 rasvm run ...'
-timeout -s INT -k 10 5 rasvm run -k "$KERNEL" -i "$INITRD" -c 2 -m 256M --timeout 60s \
+timeout -s INT -k 10 5 rasvm run -k "$KERNEL" -i "$INITRD" -c 2 -m 256M --timeout 120s \
 	-p "$PARAMS rasvm.steps=sleep:100" >"$OUT" 2>"$ERR" </dev/null
 # shellcheck disable=SC2034 # read by status_is
 STATUS=$?

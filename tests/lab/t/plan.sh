@@ -33,6 +33,12 @@ has '--dry-run shows RAM at its address' plan '8000_?0000'
 has '--dry-run shows the first UART' plan '1000_?000'
 has_not '--dry-run runs no guest' plan 'Linux version|Booting'
 
+run_vm -k "$KERNEL" -c 1 -m 256M --dry-run --virtio-transport pci --rng -d no-such-disk,ro --9p /tmp,tag </dev/null
+status_is '--dry-run with devices' 0
+has '--dry-run lists the random numbers first' "$OUT" '^virtio  pci 0: rng'
+has '--dry-run lists a disk, which need not be there' "$OUT" '^virtio  pci 1: disk no-such-disk,ro'
+has '--dry-run lists a shared directory' "$OUT" '^virtio  pci 2: 9p /tmp,tag'
+
 run_vm -k "$KERNEL" -c 3 -m 512M --dump-dtb machine.dtb --dry-run </dev/null
 status_is '--dump-dtb' 0
 [ -e machine.dtb ] || : >machine.dtb

@@ -22,7 +22,7 @@ dd if=/dev/zero of=big-initrd bs=1M count=0 seek=300 2>/dev/null
 gzip -c "$KERNEL" | head -c 1000000 >truncated.gz
 
 refused 'no kernel' 'kernel' -c 1
-refused 'missing kernel' 'no-such-file.*(o such file|not found|does not exist)' -k no-such-file
+refused 'missing kernel' 'Fatal: Unable to open kernel no-such-file: No such file' -k no-such-file
 refused 'directory as kernel' '/.*directory' -k /
 refused 'kernel of 1000 bytes' 'truncated' -k truncated
 refused 'kernel cut short' 'truncated-body' -k truncated-body
