@@ -11,6 +11,7 @@ kernel=$LAB/boot/Image
 first_kernel=$LAB/tmp/first.Image
 initrd=$LAB/boot/bench.cpio
 rasvm_options=
+qemu_options=
 mkdir -p "$LAB/tmp"
 
 # launch TOOL-WORDS VMM KERNEL CPUS MEM INITRD PARAMS: the VMM with its guest, under the tool.
@@ -27,7 +28,7 @@ launch() {
 	qemu)
 		$tool "$LAB/peer/lib/ld-linux-aarch64.so.1" --library-path "$LAB/peer/lib" \
 			"$LAB/peer/qemu-system-aarch64" -M virt,gic-version="$BENCH_QEMU_GIC" -enable-kvm \
-			-cpu host -nodefaults -nographic -serial stdio \
+			-cpu host -nodefaults -nographic -serial stdio $qemu_options \
 			-kernel "$1" -smp "$2" -m "$3" ${4:+-initrd "$4"} -append "console=ttyAMA0 $5"
 		;;
 	lkvm)
@@ -342,6 +343,9 @@ measure_ras_growth() {
 		}' "$LAB/tmp/values"
 }
 
+# shellcheck source=/dev/null
+. "$tools/devices.sh"
+
 vmms=
 for name in $BENCH_VMMS; do
 	case $name in
@@ -366,14 +370,17 @@ with_boot=1
 with_rasvm=0
 with_sdei=0
 with_ras=0
+with_devices=0
 case $vmms in *rasvm*) with_rasvm=1 ;; esac
 case $BENCH_ONLY in
-'') with_sdei=$with_rasvm with_ras=$with_rasvm ;;
+'') with_sdei=$with_rasvm with_ras=$with_rasvm with_devices=1 ;;
 sdei) with_boot=0 with_sdei=$with_rasvm ;;
 ras) with_boot=0 with_ras=$with_rasvm ;;
+devices) with_boot=0 with_devices=1 ;;
 esac
 
 if [ "$with_boot" = 1 ]; then measure_first; fi
+if [ "$with_devices" = 1 ]; then open_devices; fi
 round=1
 while [ "$round" -le "$BENCH_ROUNDS" ]; do
 	echo "bench: round $round of $BENCH_ROUNDS"
@@ -382,10 +389,15 @@ while [ "$round" -le "$BENCH_ROUNDS" ]; do
 	if [ "$with_boot" = 1 ]; then measure_round; fi
 	if [ "$with_sdei" = 1 ]; then measure_sdei; fi
 	if [ "$with_ras" = 1 ]; then measure_ras; fi
+	if [ "$with_devices" = 1 ]; then measure_devices_round; fi
 	round=$((round + 1))
 done
 echo 'bench: memory, system calls, registers and instructions, untimed'
 if [ "$with_boot" = 1 ]; then measure_untimed; fi
 if [ "$with_sdei" = 1 ]; then measure_sdei_untimed; fi
 if [ "$with_ras" = 1 ]; then measure_ras_growth; fi
+if [ "$with_devices" = 1 ]; then
+	measure_console_calls
+	close_devices
+fi
 echo 'lab: end 0 0 0 0'

@@ -6,7 +6,12 @@
 #   BENCH_ROUNDS=3     times that everything timed is measured, the VMMs in turn
 #   BENCH_CPUS=1 BENCH_MEM=256   the guest: vCPUs, MiB
 #   BENCH_VMMS="rasvm qemu lkvm"   a selection of them
-#   BENCH_ONLY=sdei    nothing but SDEI's part; ras: that of hardware errors; boot: all but these
+#   BENCH_ONLY=sdei    nothing but SDEI's part; ras: that of hardware errors; devices: that of devices;
+#                      boot: all but these
+#   BENCH_SECONDS=3    that each measurement of a device takes
+#   BENCH_TRANSPORTS="mmio pci"   what the devices are behind
+#   BENCH_DISKS="cache disk tmpfs"   a disk in the page cache; past it; a file in tmpfs
+#   BENCH_SERIAL_KB    KiB of output on the serial port: 10240, in the emulated host 16
 #   BENCH_SAMPLES=1000 SDEI events and interrupts of each kind between CPUs, and errors, at most 1000;
 #                      0: none
 #   BENCH_LIMIT=120    seconds that one guest may take
@@ -32,6 +37,10 @@ BENCH_VMMS=${BENCH_VMMS:-rasvm qemu lkvm}
 BENCH_ONLY=${BENCH_ONLY:-}
 BENCH_SAMPLES=${BENCH_SAMPLES:-1000}
 BENCH_LIMIT=${BENCH_LIMIT:-120}
+BENCH_SECONDS=${BENCH_SECONDS:-3}
+BENCH_TRANSPORTS=${BENCH_TRANSPORTS:-mmio pci}
+BENCH_DISKS=${BENCH_DISKS:-cache disk tmpfs}
+BENCH_SERIAL_KB=${BENCH_SERIAL_KB:-}
 BENCH_PROFILE=${BENCH_PROFILE:-0}
 PEER_LKVM=${PEER_LKVM:-}
 out=$BUILD/bench
@@ -70,18 +79,34 @@ make_overlay() {
 	case $BENCH_ONLY in sdei | ras) peer=0 ;; esac
 	LAB_PEER=$peer LAB_NAME=bench sh "$LAB_SRC/overlay.sh" "$overlay"
 	mkdir -p "$overlay/lab/bench"
-	for file in stopwatch syscount stepcount bare_loop probe.img start.img stay.img floor.img steps.img \
-		sdei_guest.flat ras_guest.flat guest.cpio; do
+	for file in stopwatch syscount stepcount bare_loop stream probe.img start.img stay.img floor.img \
+		steps.img sdei_guest.flat ras_guest.flat guest.cpio devices.cpio; do
 		cp "$out/$file" "$overlay/lab/bench/"
 	done
-	cp "$BENCH_SRC/ras_stages.awk" "$overlay/lab/bench/"
+	cp "$BENCH_SRC/ras_stages.awk" "$BENCH_SRC/devices.sh" "$overlay/lab/bench/"
 	add_lkvm
 	cp "$BENCH_SRC/host.sh" "$overlay/lab/run.sh"
 	cat >"$overlay/lab/bench/env" <<-END
 		BENCH_ROUNDS=$BENCH_ROUNDS BENCH_CPUS=$BENCH_CPUS BENCH_MEM=$BENCH_MEM
 		BENCH_LIMIT=$BENCH_LIMIT BENCH_SAMPLES=$BENCH_SAMPLES BENCH_PROFILE=$BENCH_PROFILE
 		BENCH_VMMS='$BENCH_VMMS' BENCH_ONLY=$BENCH_ONLY BENCH_QEMU_GIC=${LAB_GIC:-3}
+		BENCH_SECONDS=$BENCH_SECONDS BENCH_TRANSPORTS='$BENCH_TRANSPORTS'
+		BENCH_DISKS='$BENCH_DISKS' BENCH_SERIAL_KB=$serial_kb BENCH_DISK='$disk'
 	END
+}
+
+# fio and what it is measured on besides: the lab's Debian disk, which the emulated host has as /dev/vda.
+choose_devices() {
+	disk=
+	serial_kb=${BENCH_SERIAL_KB:-16}
+	if [ -e "$LAB_DIR/images/debian.ext4" ]; then
+		disk=/dev/vda
+	else
+		note "no $LAB_DIR/images/debian.ext4 (tests/lab/debian.sh makes it, as root): disks are left out"
+	fi
+	is_direct || return 0
+	serial_kb=${BENCH_SERIAL_KB:-10240}
+	if [ -n "$disk" ]; then disk=$LAB_DIR/images/debian.ext4; fi
 }
 
 machine_name() {
@@ -99,9 +124,9 @@ revision() {
 	exit 1
 }
 case $BENCH_ONLY in
-'' | boot | sdei | ras) ;;
+'' | boot | sdei | ras | devices) ;;
 *)
-	note "BENCH_ONLY=$BENCH_ONLY: it is boot, sdei, ras or empty"
+	note "BENCH_ONLY=$BENCH_ONLY: it is boot, sdei, ras, devices or empty"
 	exit 1
 	;;
 esac
@@ -111,6 +136,7 @@ sh "$LAB_SRC/deps.sh" lab
 sh "$LAB_SRC/images.sh"
 sh "$LAB_SRC/tools.sh"
 sh "$BENCH_SRC/tools.sh" "$out"
+choose_devices
 make_overlay
 status=0
 if is_direct; then
@@ -118,7 +144,7 @@ if is_direct; then
 	sh "$LAB_SRC/direct.sh" bench "$overlay" || status=$?
 else
 	host="emulated -cpu ${LAB_CPU:-max,pauth-impdef=on}"
-	sh "$LAB_SRC/boot.sh" bench "$overlay" $((300 + BENCH_ROUNDS * 420)) || status=$?
+	sh "$LAB_SRC/boot.sh" bench "$overlay" $((300 + BENCH_ROUNDS * 3600)) || status=$?
 fi
 [ "$status" = 0 ] || note "the host ended with status $status; what it measured follows"
 

@@ -13,6 +13,10 @@
  *   writes      system calls that write
  * and whenever the guest says "bench: sample NAME":
  *   own_NAME_kb resident memory less the resident part of guest RAM
+ * from its "bench: begin NAME" to its "bench: end NAME":
+ *   NAME_us     by their arrival
+ *   NAME_exits  of all guests of this host, inside KVM or not, if debugfs has them
+ * and for its "bench: value NAME VALUE" just that.
  * The exit status is the VMM's, or 1 if it was killed at the time limit.
  *
  * The guest's physical counter is the host's virtual one: KVM offsets only the guest's virtual
@@ -46,6 +50,7 @@ struct watch {
 	pid_t pid;
 	bool sample;
 	double psci_ns; /* least so far; 0: none */
+	uint64_t begin_ns, begin_exits;
 };
 
 static uint64_t now_ns(void)
@@ -182,11 +187,59 @@ static void take_psci(struct watch *w, uint64_t ticks, uint64_t calls)
 		w->psci_ns = ns;
 }
 
+/* 0: this host does not tell. */
+static uint64_t exits_of_all_guests(void)
+{
+	uint64_t exits = 0;
+	FILE *f = fopen("/sys/kernel/debug/kvm/exits", "r");
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%" SCNu64, &exits) != 1)
+		exits = 0;
+	fclose(f);
+	return exits;
+}
+
+static void begin_part(struct watch *w)
+{
+	w->begin_exits = exits_of_all_guests();
+	w->begin_ns = now_ns();
+}
+
+static void end_part(const struct watch *w, const char *name)
+{
+	uint64_t ns = now_ns() - w->begin_ns, exits = exits_of_all_guests();
+
+	if (!w->begin_ns)
+		return;
+	printf("%s_us %.0f\n", name, (double)ns / 1000);
+	if (exits)
+		printf("%s_exits %" PRIu64 "\n", name, exits - w->begin_exits);
+	fflush(stdout);
+}
+
+/* "begin NAME", "end NAME", "value NAME VALUE": a part of what the guest does. */
+static void take_part(struct watch *w, const char *words)
+{
+	char name[32], value[32];
+
+	if (strncmp(words, "begin ", 6) == 0)
+		begin_part(w);
+	else if (sscanf(words, "end %31[a-z0-9_]", name) == 1)
+		end_part(w, name);
+	else if (sscanf(words, "value %31[a-z0-9_] %31[0-9.]", name, value) == 2)
+		printf("%s %s\n", name, value);
+}
+
 static void take_line(struct watch *w, const char *line)
 {
+	const char *words = strstr(line, "bench: ");
 	char name[32];
 	uint64_t a, b;
 
+	if (words)
+		take_part(w, words + 7);
 	if (sscanf(line, "first %" SCNx64, &a) == 1)
 		take_first(w, a);
 	else if (sscanf(line, "psci %" SCNx64 " %" SCNx64, &a, &b) == 2)

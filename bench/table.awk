@@ -2,9 +2,9 @@
 # revision machine host cpus mem.
 #
 # A row of the plan: measure, text, unit, divisor of the values, then the targets, any of them
-# empty: at most FACTOR times the value of VMM ("qemu*0.10") or of another row ("MEASURE*1.05"), at most
-# an absolute number, or at most the row above ("MEASURE"); "/MEASURE" is no target, it only says how
-# many times that row. Two targets are two columns of verdicts in one.
+# empty: at most FACTOR times the value of VMM ("qemu*0.10") or of another row ("MEASURE*1.05"), at least
+# that (">qemu*1.00"), at most an absolute number, or at most the row above ("MEASURE"); "/MEASURE" is no
+# target, it only says how many times that row. Two targets are two columns of verdicts in one.
 
 function add(measure, text, unit, divisor, targets) {
 	order[++nrows] = measure
@@ -62,6 +62,46 @@ function add_steps(kind, text) {
 	add("steps_" kind, "instructions, " text, "", 1, "steps_" kind "_no_sdei")
 }
 
+# A rate beside QEMU's, in two set-ups; see devices.sh for "_2".
+function add_rate(measure, text, second, unit, divisor) {
+	add(measure, text, unit, divisor, ">qemu*1.00")
+	add(measure "_2", second, unit, divisor, ">qemu*1.00")
+}
+
+function add_disk(measure, text, rate, unit, divisor) {
+	add_rate(measure "_" rate, text, "... QEMU: io_uring", unit, divisor)
+	add(measure "_exits", "... exits a request", "", 100, "")
+	add(measure "_exits_2", "... the same, QEMU: io_uring", "", 100, "")
+}
+
+function add_transport(t,    disks, n, kind, disk, depth) {
+	n = split("cache disk tmpfs", disks, " ")
+	for (kind = 1; kind <= n; kind++) {
+		disk = disks[kind]
+		for (depth = 1; depth <= 32; depth += 31)
+			add_disk(t "_" disk "_rand" depth, t " " disk ": 4k random read, depth " depth, "iops",
+				 "1/s", 1)
+		for (depth = 1; depth <= 32; depth += 31)
+			add_disk(t "_" disk "_seq" depth, t " " disk ": 1M read in turn, depth " depth, "kbs",
+				 "MB/s", 1000)
+	}
+	add_rate(t "_net_sent_kbs", t " tap: TCP from the guest", "... with vhost", "MB/s", 1000)
+	add_rate(t "_net_taken_kbs", t " tap: TCP to the guest", "... with vhost", "MB/s", 1000)
+	add_rate(t "_net_asked", t " tap: 64 bytes and reply", "... with vhost", "1/s", 1)
+}
+
+function add_devices() {
+	add_transport("mmio")
+	add_transport("pci")
+	add("serial_us", "serial port, a KiB", "ms", 1000, "")
+	add("serial_exits", "... exits", "", 100, "")
+	add("serial_calls", "... system calls", "", 1, "")
+	add("hvc_us", "virtio console, a KiB", "ms", 1000, "")
+	add("hvc_exits", "... exits", "", 100, "")
+	add("exec_bare", "exec to exit, nothing but power-off", "s", 1000000, "")
+	add("exec", "rasvm exec -- true, the same kernel", "s", 1000000, "exec_bare*1.10")
+}
+
 BEGIN {
 	add("first", "exec to first guest instruction", "ms", 1000, "qemu*0.10 lkvm*0.40")
 	add("first_cold", "the same, the first time in this host", "ms", 1000, "")
@@ -88,6 +128,7 @@ BEGIN {
 	add_between("spin", "a spinning CPU")
 	add_between("wfi", "a CPU in WFI")
 	add_ras()
+	add_devices()
 	add("steps_signal", "instructions, SIGNAL to self", "", 1, "")
 	add("steps_complete", "instructions, COMPLETE", "", 1, "")
 	add_steps("psci", "PSCI_VERSION")
@@ -153,8 +194,9 @@ function slope_verdict(    low, high) {
 			       high / 1000), high <= low * 1.1)
 }
 
-function judge_one(measure, target,    mine, part, other) {
+function judge_one(measure, target,    mine, part, other, at_least) {
 	mine = median("rasvm", measure)
+	at_least = sub(/^>/, "", target)
 	if (target == "slope")
 		return slope_verdict()
 	if (mine == "")
@@ -171,8 +213,9 @@ function judge_one(measure, target,    mine, part, other) {
 		other = median(part[1], measure)
 	if (other == "")
 		return ""
-	return verdict(sprintf("<= %s x %s (%s):", part[2], part[1], ratio(mine, other)),
-		       mine <= other * part[2])
+	return verdict(sprintf("%s %s x %s (%s):", at_least ? ">=" : "<=", part[2], part[1],
+			       ratio(mine, other)),
+		       at_least ? mine >= other * part[2] : mine <= other * part[2])
 }
 
 function judge(measure,    targets, n, i, text, one) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the benchmark's own programs for arm64 into build/bench: what runs in the host (stopwatch,
-# syscount, stepcount, bare_loop) and what runs in its guests (*.img, *.flat, guest.cpio).
+# syscount, stepcount, bare_loop, stream) and what runs in its guests (*.img, *.flat, *.cpio).
 # Usage: tools.sh OUT
 set -eu
 bench=$(cd "$(dirname "$0")" && pwd)
@@ -27,6 +27,7 @@ compile syscount
 compile stepcount
 compile bare_loop
 compile guest_init
+compile stream
 payload probe -DCALLS=100 -DBATCHES=50
 payload floor -DCALLS=20 -DBATCHES=100
 payload steps -DCALLS=100 -DBATCHES=1
@@ -36,3 +37,8 @@ make --no-print-directory -C "$root" -f bench/guest.mk BUILD="$(dirname "$out")"
 cp "$out/guest/sdei_guest.flat" "$out/guest/ras_guest.flat" "$out/"
 cp "$out/guest_init" "$out/root/init"
 (cd "$out/root" && echo init | cpio --quiet -o -H newc -R 0:0) >"$out/guest.cpio"
+mkdir -p "$out/devices"
+cp "$bench/devices_guest" "$out/devices/init"
+cp "$out/stream" "$out/devices/stream"
+chmod 755 "$out/devices/init"
+(cd "$out/devices" && printf '%s\n' init stream | cpio --quiet -o -H newc -R 0:0) >"$out/devices.cpio"
