@@ -51,6 +51,7 @@ needs_lab() {
 	echo 'e2fsprogs mke2fs makes its file system'
 	if [ "$machine" != aarch64 ]; then
 		echo 'qemu-user-static qemu-aarch64-static runs the set-up programs of its packages'
+		echo 'arch-test arch-test by which mmdebstrap sees that it can'
 	fi
 }
 
