@@ -2,6 +2,11 @@
  * See blk_disk.h. The threads are always there: they serve what a ring does not (holes, zeroes, bounce
  * buffers), and everything where there is none.
  *
+ * Long transfers that go past the page cache are theirs, too. A ring first tries without waiting, and the kernel
+ * then refuses what it would have to split for the disk's limits (Linux 6.12, block/blk-merge.c: REQ_NOWAIT),
+ * after it has pinned all pages; a thread of the kernel begins anew. By count of instructions 1 MiB each, one
+ * and 32 at a time, were 1.18 and 1.36 x as fast by our threads.
+ *
  * A read that the page cache can answer is best done in place: handing it to a thread costs two switches,
  * and a ring's own attempt costs half as much again for a single one, and no less for one of a batch. A long
  * read is handed on: a thread copies while this one goes on.
@@ -15,6 +20,9 @@
 #include "lib/types.h"
 
 #define CACHED_MAX_BYTES KIB(64)
+
+/* Disks take this at once: 64 pages wherever they are, and as many bytes. */
+#define DIRECT_MAX_BYTES KIB(256)
 
 /* Seccomp filters of containers and sysctls refuse rings. */
 static int open_uring(struct blk_disk *d, const struct blk_options *options, unsigned depth,
@@ -66,11 +74,17 @@ void blk_disk_close(struct blk_disk *d)
 	*d = (struct blk_disk){ .file.fd = -1 };
 }
 
+static bool is_split(const struct blk_disk *d, const struct blk_io *io)
+{
+	return d->file.direct && (io->op == BLK_READ || io->op == BLK_WRITE) &&
+	       io->range[0].bytes > DIRECT_MAX_BYTES;
+}
+
 static struct blk_backend *backend_for(const struct blk_disk *d, const struct blk_io *io)
 {
 	struct blk_backend *uring = d->backend[BLK_DISK_URING];
 
-	if (!uring || io->op == BLK_DISCARD || io->op == BLK_WRITE_ZEROES ||
+	if (!uring || io->op == BLK_DISCARD || io->op == BLK_WRITE_ZEROES || is_split(d, io) ||
 	    blk_file_needs_bounce(&d->file, io))
 		return d->backend[BLK_DISK_POOL];
 	return uring;
