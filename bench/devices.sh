@@ -6,6 +6,8 @@ tap=bench0
 file_disk=$LAB/tmp/file.img
 hvc_out=$LAB/tmp/hvc
 devices_initrd=$LAB/tmp/devices.cpio
+modules_initrd=$LAB/tmp/modules.cpio
+null_disk=
 disks=$(echo "$BENCH_DISKS" | tr ' ' ',')
 
 # A tap as `ip tuntap add` makes it, with the server of streams behind it.
@@ -29,7 +31,12 @@ close_tap() {
 # rasvm_devices TRANSPORT VHOST: options for the devices in $with
 rasvm_devices() {
 	echo "--virtio-transport $1"
-	case $with in *blk*) echo "-d $BENCH_DISK,ro,direct,id=disk -d $BENCH_DISK,ro,id=cache -d $file_disk,ro,id=tmpfs" ;; esac
+	case $with in
+	*blk*)
+		echo "-d $BENCH_DISK,ro,direct,id=disk -d $BENCH_DISK,ro,id=cache -d $file_disk,ro,id=tmpfs"
+		if [ -n "$null_disk" ]; then echo "-d $null_disk,ro,direct,id=null"; fi
+		;;
+	esac
 	case $with in *net*) echo "-n mode=tap,tapif=$tap,vhost=$2" ;; esac
 	case $with in *hvc*) echo "--port bench,out=$hvc_out,console" ;; esac
 }
@@ -48,7 +55,12 @@ qemu_devices() {
 		echo "-drive if=none,id=disk,format=raw,readonly=on,aio=$3,cache=none,file=$BENCH_DISK"
 		echo "-drive if=none,id=cache,format=raw,readonly=on,aio=$3,file=$BENCH_DISK"
 		echo "-drive if=none,id=tmpfs,format=raw,readonly=on,aio=$3,file=$file_disk"
-		for disk in disk cache tmpfs; do echo "-device virtio-blk-$is,drive=$disk,serial=$disk"; done
+		if [ -n "$null_disk" ]; then
+			echo "-drive if=none,id=null,format=raw,readonly=on,aio=$3,cache=none,file=$null_disk"
+		fi
+		for disk in disk cache tmpfs ${null_disk:+null}; do
+			echo "-device virtio-blk-$is,drive=$disk,serial=$disk"
+		done
 		;;
 	esac
 	case $with in
@@ -110,6 +122,21 @@ measure_transport() { # measure_transport TRANSPORT
 	done
 }
 
+# What `rasvm exec` has to load into the lab's kernel, for a boot that loads it too.
+pack_modules() {
+	mkdir -p "$LAB/tmp/with_modules/modules"
+	n=0
+	for name in virtio_mmio netfs 9pnet 9pnet_virtio 9p; do
+		file=$(find "$LAB/tmp/modules" -name "$name.ko")
+		[ -n "$file" ] || continue
+		n=$((n + 1))
+		cp "$file" "$LAB/tmp/with_modules/modules/$n.ko"
+	done
+	cp "$initrd" "$modules_initrd"
+	(cd "$LAB/tmp/with_modules" && find . | cpio -o -H newc 2>/dev/null) >>"$modules_initrd"
+	rm -r "$LAB/tmp/with_modules"
+}
+
 # A bare boot beside each, since that is what it is compared with.
 measure_exec() {
 	rasvm exec --help >/dev/null 2>&1 || {
@@ -118,6 +145,8 @@ measure_exec() {
 	}
 	watch rasvm "$kernel" "$BENCH_CPUS" "$BENCH_MEM" "$initrd" quiet
 	report rasvm exec_bare exit_us
+	watch rasvm "$kernel" "$BENCH_CPUS" "$BENCH_MEM" "$modules_initrd" quiet
+	report rasvm exec_modules exit_us
 	"$tools/stopwatch" -t "$BENCH_LIMIT" rasvm exec -k "$kernel" -c "$BENCH_CPUS" -m "$BENCH_MEM" \
 		--modules "$LAB/tmp/modules" -- true >"$LAB/tmp/values" 2>"$LAB/tmp/err" ||
 		echo "bench: note rasvm exec ended with status $?: $(tail -n 1 "$LAB/tmp/err")"
@@ -173,16 +202,30 @@ measure_console_calls() {
 	done
 }
 
+# A disk that only waits: requests are over 100 us after they came and move nothing.
+open_null_disk() {
+	null_disk=
+	case $BENCH_DISKS in *null*) ;; *) return 0 ;; esac
+	if modprobe -q null_blk gb=1 irqmode=2 completion_nsec=100000 && [ -b /dev/nullb0 ]; then
+		null_disk=/dev/nullb0
+	else
+		echo 'bench: note the disk "null" is left out: modprobe null_blk: not root, or no such module'
+		disks=$(echo "$disks" | sed 's/,*null//')
+	fi
+}
+
 open_devices() {
 	cat "$LAB/boot/guest.cpio" "$LAB/boot/modules.cpio" "$tools/devices.cpio" >"$devices_initrd"
 	mkdir -p "$LAB/tmp/modules"
 	(cd "$LAB/tmp/modules" && cpio -idm 2>/dev/null) <"$LAB/boot/modules.cpio"
+	pack_modules
 	dd if=/dev/urandom of="$file_disk" bs=1M count=64 2>/dev/null
 	if [ -n "$BENCH_DISK" ] && [ ! -r "$BENCH_DISK" ]; then
 		echo "bench: note disks are left out: no $BENCH_DISK, which fio is on"
 		BENCH_DISK=
 	else
 		dd if="$BENCH_DISK" of=/dev/null bs=1M count=64 2>/dev/null # into the page cache
+		open_null_disk
 	fi
 	with_tap=0
 	if open_tap; then with_tap=1; fi
@@ -190,5 +233,6 @@ open_devices() {
 
 close_devices() {
 	if [ "$with_tap" = 1 ]; then close_tap; fi
-	rm -f "$file_disk" "$hvc_out" "$devices_initrd"
+	if [ -n "$null_disk" ]; then modprobe -q -r null_blk; fi
+	rm -f "$file_disk" "$hvc_out" "$devices_initrd" "$modules_initrd"
 }

@@ -10,7 +10,7 @@
 #                      boot: all but these
 #   BENCH_SECONDS=3    that each measurement of a device takes
 #   BENCH_TRANSPORTS="mmio pci"   what the devices are behind
-#   BENCH_DISKS="cache disk tmpfs"   a disk in the page cache; past it; a file in tmpfs
+#   BENCH_DISKS="cache disk tmpfs null"   a disk in the page cache; past it; a file in tmpfs; nothing but a timer
 #   BENCH_SERIAL_KB    KiB of output on the serial port: 10240, in the emulated host 16
 #   BENCH_SAMPLES=1000 SDEI events and interrupts of each kind between CPUs, and errors, at most 1000;
 #                      0: none
@@ -39,7 +39,7 @@ BENCH_SAMPLES=${BENCH_SAMPLES:-1000}
 BENCH_LIMIT=${BENCH_LIMIT:-120}
 BENCH_SECONDS=${BENCH_SECONDS:-3}
 BENCH_TRANSPORTS=${BENCH_TRANSPORTS:-mmio pci}
-BENCH_DISKS=${BENCH_DISKS:-cache disk tmpfs}
+BENCH_DISKS=${BENCH_DISKS:-cache disk tmpfs null}
 BENCH_SERIAL_KB=${BENCH_SERIAL_KB:-}
 BENCH_PROFILE=${BENCH_PROFILE:-0}
 PEER_LKVM=${PEER_LKVM:-}

@@ -75,7 +75,7 @@ function add_disk(measure, text, rate, unit, divisor) {
 }
 
 function add_transport(t,    disks, n, kind, disk, depth) {
-	n = split("cache disk tmpfs", disks, " ")
+	n = split("cache disk tmpfs null", disks, " ")
 	for (kind = 1; kind <= n; kind++) {
 		disk = disks[kind]
 		for (depth = 1; depth <= 32; depth += 31)
@@ -99,6 +99,7 @@ function add_devices() {
 	add("hvc_us", "virtio console, a KiB", "ms", 1000, "")
 	add("hvc_exits", "... exits", "", 100, "")
 	add("exec_bare", "exec to exit, nothing but power-off", "s", 1000000, "")
+	add("exec_modules", "... that loads what exec's guest does", "s", 1000000, "")
 	add("exec", "rasvm exec -- true, the same kernel", "s", 1000000, "exec_bare*1.10")
 }
 

@@ -12,7 +12,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 # Modules of later use in host or guest; what they depend on is added.
-modules='virtio_mmio virtio_blk virtio_net virtio-rng virtio_balloon ext4 9p 9pnet_virtio tun vhost_net bridge dummy overlay crc32c_generic einj hwpoison-inject evdev gpio_keys'
+modules='virtio_mmio virtio_blk virtio_net virtio-rng virtio_balloon ext4 9p 9pnet_virtio tun vhost_net bridge dummy overlay crc32c_generic null_blk einj hwpoison-inject evdev gpio_keys'
 
 apt_knows() {
 	apt-cache show --no-all-versions "$1" >/dev/null 2>&1
