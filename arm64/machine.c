@@ -170,8 +170,9 @@ static void on_timeout(void *arg, uint32_t events)
 	(void)events;
 	if (read(vm->timeout_fd, &expired, sizeof(expired)) <= 0)
 		return;
-	log_error("--timeout: the guest still ran after %.1f s",
-		  (double)vm->config->timeout_ns / (double)NS_PER_SEC);
+	if (!vm->finishing)
+		log_error("--timeout: the guest still ran after %.1f s",
+			  (double)vm->config->timeout_ns / (double)NS_PER_SEC);
 	vm_end(vm, VM_TIMEOUT);
 }
 
@@ -731,8 +732,8 @@ static void close_fds(struct vm *vm)
 			close(fds[i]);
 }
 
-/* Let the reader of the console take what the guest printed last. Nothing but a signal or --timeout
- * breaks that off. */
+/* Let the reader of the console take what the guest printed last. Nothing but a signal, an operator or --timeout
+ * breaks that off; after a --timeout that has passed already, one more second. */
 static void finish_console(struct vm *vm)
 {
 	struct err err;
@@ -740,6 +741,9 @@ static void finish_console(struct vm *vm)
 	/* Ports have still to give out what they were given. */
 	if (vm->paused && verb_resume(vm, &err))
 		log_error("%s", err.text);
+	vm->finishing = true;
+	if (atomic_load(&vm->stop) == VM_TIMEOUT)
+		arm_timer(vm->timeout_fd, NS_PER_SEC);
 	atomic_store(&vm->stop, VM_RUNNING);
 	while (!console_flush(&vm->console) && atomic_load(&vm->stop) == VM_RUNNING)
 		if (loop_once(&vm->loop, -1))

@@ -8,6 +8,9 @@
 /* A guest may make lines faster than they are handed on; the loop has other things to do in between. */
 #define EVENTS_A_TURN 256
 
+/* More than wait at once, unless the guest makes them meanwhile. */
+#define EVENTS_BEFORE_OUTPUT 4096
+
 int operators_add(struct vm *vm, const struct run_operator *op, struct err *err)
 {
 	struct operators *o = &vm->operators;
@@ -53,24 +56,6 @@ void operators_started(struct vm *vm)
 			o->op[i].ops->started(o->op[i].self);
 }
 
-void operators_output(struct vm *vm, const uint8_t *bytes, unsigned n)
-{
-	const struct operators *o = &vm->operators;
-
-	for (unsigned i = 0; i < o->opened; i++)
-		if (o->op[i].ops->output)
-			o->op[i].ops->output(o->op[i].self, bytes, n);
-}
-
-void operators_input(struct vm *vm, const uint8_t *bytes, unsigned n)
-{
-	const struct operators *o = &vm->operators;
-
-	for (unsigned i = 0; i < o->opened; i++)
-		if (o->op[i].ops->input)
-			o->op[i].ops->input(o->op[i].self, bytes, n);
-}
-
 static void tell_event(const struct operators *o, const char *json, unsigned n)
 {
 	for (unsigned i = 0; i < o->opened; i++)
@@ -86,6 +71,27 @@ static bool hand_on_event(struct vm *vm)
 	if (n)
 		tell_event(&vm->operators, line, (unsigned)n);
 	return n != 0;
+}
+
+/* What the guest reported before it wrote this is heard before it: text may say that it is done. */
+void operators_output(struct vm *vm, const uint8_t *bytes, unsigned n)
+{
+	const struct operators *o = &vm->operators;
+
+	for (unsigned i = 0; i < EVENTS_BEFORE_OUTPUT && hand_on_event(vm); i++)
+		;
+	for (unsigned i = 0; i < o->opened; i++)
+		if (o->op[i].ops->output)
+			o->op[i].ops->output(o->op[i].self, bytes, n);
+}
+
+void operators_input(struct vm *vm, const uint8_t *bytes, unsigned n)
+{
+	const struct operators *o = &vm->operators;
+
+	for (unsigned i = 0; i < o->opened; i++)
+		if (o->op[i].ops->input)
+			o->op[i].ops->input(o->op[i].self, bytes, n);
 }
 
 static void operators_events(struct vm *vm)

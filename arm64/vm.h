@@ -228,6 +228,7 @@ struct vm {
 	bool paused;                 /* by the operator */
 	bool clock_stopped; /* ... and the guest's virtual counter with it, at paused_count */
 	uint64_t paused_count;
+	bool finishing;   /* the last life is over; what the guest said last is still given out */
 	bool reset_asked; /* the operator reset the guest, whatever --on-reset says */
 
 	_Atomic int event; /* enum vm_event: what ended this life of the guest */

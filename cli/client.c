@@ -102,6 +102,11 @@ static int wait_ready(const struct client *client, short events, uint64_t deadli
 	return err_set(err, -errno, "poll: %s", strerror(errno));
 }
 
+int client_wait(const struct client *client, struct err *err)
+{
+	return wait_ready(client, POLLIN, clock_now_ns() + CLIENT_PATIENCE_NS, err);
+}
+
 int client_send(struct client *client, enum ctl_verb verb, const char *name, const char *value,
 		struct err *err)
 {

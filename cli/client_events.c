@@ -83,6 +83,8 @@ static int do_events(const struct client_options *o, struct err *err)
 	if (r == 0)
 		r = client_send(&client, CTL_SUBSCRIBE, "events", kinds, err);
 	if (r == 0)
+		r = client_wait(&client, err);
+	if (r == 0)
 		r = follow(&client, err);
 	client_close(&client);
 	return r;
@@ -276,7 +278,11 @@ static int do_console(const struct client_options *o, struct err *err)
 	c.tty = !c.in_ended && tty_raw(STDIN_FILENO);
 	if (c.tty)
 		fprintf(stderr, "[attached to %s; Ctrl-a d detaches]\r\n", o->name);
-	r = console_loop(&c, err);
+	/* At a terminal it is for its user to say how long: Ctrl-a d. */
+	if (!c.tty)
+		r = client_wait(&c.client, err);
+	if (r == 0)
+		r = console_loop(&c, err);
 	tty_restore();
 	if (c.tty)
 		fprintf(stderr, "\n[%s]\n", c.detached ? "detached" : "the guest has ended");

@@ -149,7 +149,17 @@ static void op_output(void *self, const uint8_t *bytes, unsigned n)
 		op->tail[op->printed++ % EXEC_TAIL_BYTES] = bytes[i];
 }
 
-/* To the command, if there is one that can be told. */
+/* The next life has a command of its own to start. The devices are held still. */
+static void op_reset(void *self)
+{
+	struct exec_operator *op = self;
+
+	atomic_store(&op->report.ready, false);
+	op->report.used = 0;
+	op_started(op);
+}
+
+/* To the command, if there is one that can be told: not before it begins, nor once it has ended. */
 static bool op_signal(void *self, int sig)
 {
 	struct exec_operator *op = self;
@@ -157,7 +167,8 @@ static bool op_signal(void *self, int sig)
 	int n = snprintf(line, sizeof(line), "signal %d\n", sig);
 
 	op->signal = sig;
-	if (!atomic_load(&op->report.ready) || ++op->signals >= SIGNALS_TO_GO)
+	if (!atomic_load(&op->report.ready) || atomic_load(&op->report.word) != EXEC_NOTHING ||
+	    ++op->signals >= SIGNALS_TO_GO)
 		return false;
 	return virtio_console_send(op->vm->devices.console, CTL_PORT, line, (unsigned)n) == 0;
 }
@@ -180,6 +191,7 @@ const struct operator_ops exec_operator_ops = {
 	.open = op_open,
 	.started = op_started,
 	.output = op_output,
+	.reset = op_reset,
 	.signal = op_signal,
 	.close = op_close,
 };

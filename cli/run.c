@@ -40,7 +40,9 @@ static int run_operated(const struct run_options *options, struct run_operators 
 	struct err err = { "" };
 	int status;
 
-	if (run_operators_open(operators, options, &err) < 0) {
+	/* Whoever reads results is told of a guest that cannot be started, too. */
+	if (run_operators_open(operators, options, &err) < 0 ||
+	    config_check(&options->config, &err) < 0) {
 		run_operators_close(operators);
 		return usage_error(&err);
 	}
@@ -60,11 +62,11 @@ static int run_with(const struct run_options *options, struct run_operators *ope
 		return err.text[0] ? usage_error(&err) : STATUS_USAGE;
 	if (options->script.check)
 		return STATUS_POWEROFF;
+	if (!options->config.dry_run)
+		return run_operated(options, operators);
 	if (config_check(&options->config, &err) < 0)
 		return usage_error(&err);
-	if (options->config.dry_run)
-		return dry_run(options);
-	return run_operated(options, operators);
+	return dry_run(options);
 }
 
 static int start(const struct run_options *options)

@@ -40,6 +40,9 @@ static void choose_kind(struct console_fd *f, int flags, const struct stat *st)
 		f->kind = CONSOLE_FD_SOCKET;
 		return;
 	}
+	/* Who opened a FIFO for both wants to keep it while its other end comes and goes. */
+	if (S_ISFIFO(st->st_mode) && (fcntl(f->fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		flags = O_RDWR;
 	again = reopen(f->fd, flags, st);
 	f->kind = again < 0 ? CONSOLE_FD_BLOCKING : CONSOLE_FD_FREE;
 	if (again < 0)

@@ -24,7 +24,8 @@ enum { ACK_OK, ACK_ERROR };
 #define RX_LAST_BASIC 1u /* promiscuous, all-multicast */
 #define RX_LAST       5u /* all-unicast, no multicast, no unicast, no broadcast */
 
-#define COMMAND_BYTES 2u
+#define COMMANDS_A_TURN 8u
+#define COMMAND_BYTES   2u
 
 /* A command, without its two bytes of class and number. */
 struct command {
@@ -139,7 +140,8 @@ static uint32_t answer(struct virtio_net *net, const struct virtq_chain *chain)
 	return virtq_write(chain, 0, &ack, sizeof(ack)) == 1 ? 1 : 0;
 }
 
-/* Served with kicks on: commands are few. */
+/* Served with kicks on: commands are few. One may take all queues out of use and into it again, so not many at a
+ * time. */
 void net_control_serve(struct virtio_net *net)
 {
 	unsigned n = net_control_queue(net), done = 0;
@@ -147,14 +149,14 @@ void net_control_serve(struct virtio_net *net)
 	/* Not net->chain: pairs that come into use take buffers. */
 	struct virtq_chain chain;
 
-	while (done < NET_BUDGET &&
+	while (done < COMMANDS_A_TURN &&
 	       (virtio_pop(&net->virtio, n, &chain) ||
 		(virtq_want_kicks(q) && virtio_pop(&net->virtio, n, &chain)))) {
 		virtq_push(q, &chain, answer(net, &chain));
 		done++;
 	}
 	virtio_interrupt(&net->virtio, n);
-	net->control_again = done == NET_BUDGET;
+	net->control_again = done == COMMANDS_A_TURN;
 	if (net->control_again)
 		net_serve_again(net);
 }

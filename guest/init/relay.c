@@ -219,12 +219,19 @@ static void reap(void)
 			note_end(status);
 }
 
+/* A child that was made just now has no group of its own yet. */
+static void signal_command(int sig)
+{
+	if (kill(-relay.child, sig) < 0)
+		kill(relay.child, sig);
+}
+
 static void obey(const char *line)
 {
 	int sig;
 
 	if (sscanf(line, "signal %d", &sig) == 1 && sig > 0 && sig < NSIG && !relay.ended)
-		kill(-relay.child, sig);
+		signal_command(sig);
 }
 
 static void listen_to_host(void)

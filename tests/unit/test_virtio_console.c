@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "lib/types.h"
 #include "virtio/console.h"
@@ -893,6 +894,42 @@ static void the_open_file_of_others_does_not_become_non_blocking(void **state)
 	close(out);
 }
 
+/* It was opened for both, as --port does: neither is there a reader yet, nor is a writer's end the end. */
+static void the_other_end_of_a_fifo_comes_and_goes(void **state)
+{
+	char path[] = "/tmp/rasvm-test-XXXXXX", fifo[48];
+	struct iovec iov;
+	struct console_fd in, out;
+	struct err err = { "" };
+	char bytes[8] = "written";
+	int other;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(console_fd_open(&out, open(fifo, O_RDWR | O_CLOEXEC), O_WRONLY, &err), 0);
+	iov = (struct iovec){ bytes, 7 };
+	assert_int_equal(console_fd_writev(&out, &iov, 1), 7);
+	other = open(fifo, O_RDONLY | O_NONBLOCK);
+	assert_int_equal(read(other, bytes, sizeof(bytes)), 7);
+	close(other);
+	close(out.fd);
+
+	assert_int_equal(console_fd_open(&in, open(fifo, O_RDWR | O_CLOEXEC), O_RDONLY, &err), 0);
+	iov = (struct iovec){ bytes, sizeof(bytes) };
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(console_fd_readv(&in, &iov, 1), -EAGAIN);
+		other = open(fifo, O_WRONLY | O_NONBLOCK);
+		assert_int_equal(write(other, "again", 5), 5);
+		close(other);
+		assert_int_equal(console_fd_readv(&in, &iov, 1), 5);
+	}
+	close(in.fd);
+	unlink(fifo);
+	rmdir(path);
+}
+
 /* A pipe that nobody reads yet cannot be opened again. */
 static void a_descriptor_that_must_block_is_asked_first(void **state)
 {
@@ -1016,6 +1053,7 @@ int main(void)
 		ALONE(files_are_read_to_their_end_and_written),
 		ALONE(the_open_file_of_others_does_not_become_non_blocking),
 		ALONE(a_descriptor_that_must_block_is_asked_first),
+		cmocka_unit_test(the_other_end_of_a_fifo_comes_and_goes),
 		ALONE(what_cannot_be_opened_is_said_and_closed),
 	};
 

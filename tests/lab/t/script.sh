@@ -179,3 +179,7 @@ run_vm -k "$KERNEL" --tap x.tap </dev/null
 status_is '--tap without a script' 2
 flat report.script V01 --junit /nowhere/x.xml
 status_is 'no such directory' 2
+run_vm -k "$LAB/tmp/nowhere" --script early.script --tap none.tap --junit none.xml </dev/null
+status_is 'a guest that cannot be started' 2
+has 'a guest that cannot be started: TAP' none.tap '^Bail out! the guest was not started'
+has 'a guest that cannot be started: JUnit' none.xml 'errors="1"'
