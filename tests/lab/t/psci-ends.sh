@@ -19,7 +19,9 @@ mkfifo full
 (exec 9<full && exec sleep 100) &
 reader=$!
 dd if=/dev/zero of=full bs=64k count=1 2>/dev/null
+begin=$(date +%s)
 timeout -k 5 60 rasvm run -k "$PAYLOADS/psci.flat" --flat -c 2 -m 256M -p 'test=D18' --all-off wait --timeout 5s \
 	</dev/null >full 2>"$ERR"
 is '--timeout, and nobody reads the console: exit status' $? 6
+at_most '... seconds' $(($(date +%s) - begin)) 30
 kill "$reader"
