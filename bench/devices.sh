@@ -206,10 +206,10 @@ measure_console_calls() {
 open_null_disk() {
 	null_disk=
 	case $BENCH_DISKS in *null*) ;; *) return 0 ;; esac
-	if modprobe -q null_blk gb=1 irqmode=2 completion_nsec=100000 && [ -b /dev/nullb0 ]; then
+	if [ ! -e /dev/nullb0 ] && modprobe -q null_blk gb=1 irqmode=2 completion_nsec=100000; then
 		null_disk=/dev/nullb0
 	else
-		echo 'bench: note the disk "null" is left out: modprobe null_blk: not root, or no such module'
+		echo 'bench: note the disk "null" is left out: modprobe null_blk: not root, no such module, or in use'
 		disks=$(echo "$disks" | sed 's/,*null//')
 	fi
 }

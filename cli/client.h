@@ -51,7 +51,7 @@ int client_send(struct client *client, enum ctl_verb verb, const char *name, con
 
 /* Until the guest says anything, which it does at once when it is asked for events. 0, -ETIMEDOUT after
  * CLIENT_PATIENCE_NS, or another -errno; with `err`. */
-int client_wait(const struct client *client, struct err *err);
+int client_wait(const struct client *client, struct err *err) __attribute__((warn_unused_result));
 
 /* The next line. 0; -ETIMEDOUT; -EPIPE: the guest closed the connection; or another -errno; with `err`. */
 int client_receive(struct client *client, struct client_line *line, uint64_t deadline_ns,
