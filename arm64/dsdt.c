@@ -145,15 +145,21 @@ static void gpio(struct aml *a, const struct board_block *block)
 	aml_close(a);
 }
 
-static void pvpanic(struct aml *a, const struct board_block *block)
+/* The rest of a device that has nothing but its registers, and of which there is one. */
+static void only_registers(struct aml *a, const struct board_block *block)
 {
-	aml_device(a, "PEVT");
-	aml_name_string(a, "_HID", "QEMU0001");
 	aml_name_integer(a, "_UID", 0);
 	aml_crs_begin(a);
 	aml_memory32_fixed(a, (uint32_t)block->base, (uint32_t)block->size, true);
 	aml_crs_end(a);
 	aml_close(a);
+}
+
+static void pvpanic(struct aml *a, const struct board_block *block)
+{
+	aml_device(a, "PEVT");
+	aml_name_string(a, "_HID", "QEMU0001");
+	only_registers(a, block);
 }
 
 /* The block holds all of them, one behind the other. They see the CPUs' caches (_CCA). */
@@ -224,11 +230,7 @@ static void pci_ecam(struct aml *a, const struct board_block *ecam)
 {
 	aml_device(a, "ECAM");
 	aml_name_eisa(a, "_HID", "PNP0C02");
-	aml_name_integer(a, "_UID", 0);
-	aml_crs_begin(a);
-	aml_memory32_fixed(a, (uint32_t)ecam->base, (uint32_t)ecam->size, true);
-	aml_crs_end(a);
-	aml_close(a);
+	only_registers(a, ecam);
 }
 
 /* Everything below \_SB. */

@@ -2,6 +2,7 @@
 #include "arm64/operator.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "arm64/vm.h"
 
@@ -73,13 +74,21 @@ static bool hand_on_event(struct vm *vm)
 	return n != 0;
 }
 
+/* True: none is left. */
+static bool hand_on_events(struct vm *vm, unsigned most)
+{
+	for (unsigned i = 0; i < most; i++)
+		if (!hand_on_event(vm))
+			return true;
+	return false;
+}
+
 /* What the guest reported before it wrote this is heard before it: text may say that it is done. */
 void operators_output(struct vm *vm, const uint8_t *bytes, unsigned n)
 {
 	const struct operators *o = &vm->operators;
 
-	for (unsigned i = 0; i < EVENTS_BEFORE_OUTPUT && hand_on_event(vm); i++)
-		;
+	hand_on_events(vm, EVENTS_BEFORE_OUTPUT);
 	for (unsigned i = 0; i < o->opened; i++)
 		if (o->op[i].ops->output)
 			o->op[i].ops->output(o->op[i].self, bytes, n);
@@ -92,12 +101,6 @@ void operators_input(struct vm *vm, const uint8_t *bytes, unsigned n)
 	for (unsigned i = 0; i < o->opened; i++)
 		if (o->op[i].ops->input)
 			o->op[i].ops->input(o->op[i].self, bytes, n);
-}
-
-static void operators_events(struct vm *vm)
-{
-	while (hand_on_event(vm))
-		;
 }
 
 void operators_changed(struct vm *vm, const char *what)
@@ -113,7 +116,7 @@ void operators_reset(struct vm *vm)
 {
 	const struct operators *o = &vm->operators;
 
-	operators_events(vm);
+	hand_on_events(vm, UINT_MAX);
 	for (unsigned i = 0; i < o->opened; i++)
 		if (o->op[i].ops->reset)
 			o->op[i].ops->reset(o->op[i].self);
@@ -131,17 +134,15 @@ bool operators_signal(struct vm *vm, int sig)
 
 void operators_some_events(struct vm *vm)
 {
-	for (unsigned i = 0; i < EVENTS_A_TURN; i++)
-		if (!hand_on_event(vm))
-			return;
-	trace_tap_wake(&vm->trace.tap);
+	if (!hand_on_events(vm, EVENTS_A_TURN))
+		trace_tap_wake(&vm->trace.tap);
 }
 
 enum exit_status operators_ended(struct vm *vm, enum exit_status status)
 {
 	const struct operators *o = &vm->operators;
 
-	operators_events(vm);
+	hand_on_events(vm, UINT_MAX);
 	for (unsigned i = 0; i < o->opened; i++)
 		if (o->op[i].ops->ended)
 			status = o->op[i].ops->ended(o->op[i].self, status);

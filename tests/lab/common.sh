@@ -45,6 +45,15 @@ lab_machine() {
 		-m "$LAB_MEM" -nodefaults -display none -no-reboot
 }
 
+# candidate PACKAGE: the version that apt would install.
+candidate() {
+	c_version=$(apt-cache policy "$1" | sed -n 's/^ *Candidate: *//p')
+	case $c_version in
+	'' | '(none)') die "no package $1 in the package lists; run tests/lab/images.sh first" ;;
+	esac
+	echo "$c_version"
+}
+
 # pack_cpio DIR FILE: everything below DIR as one initramfs archive, owned by root.
 pack_cpio() {
 	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$2.tmp" &&

@@ -8,10 +8,7 @@ set -eu
 
 peer=$LAB_DIR/peer
 cache=$LAB_CACHE/peer
-version=$(apt-cache policy qemu-system-arm:arm64 | sed -n 's/^ *Candidate: *//p')
-case $version in
-'' | '(none)') die "no package qemu-system-arm:arm64 in the package lists; run tests/lab/images.sh first" ;;
-esac
+version=$(candidate qemu-system-arm:arm64)
 if [ "$(cat "$peer/version" 2>/dev/null)" = "$version" ]; then
 	echo "$peer"
 	exit 0
