@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -282,6 +283,39 @@ static int set_host_ip(const struct net_tap *tap, uint32_t ip, unsigned bits)
 	return r ? r : set_address(tap, SIOCSIFNETMASK, ~(uint32_t)0 << (32 - bits));
 }
 
+/* Does an interface other than `ifname` have this address? */
+static bool is_address_of_another(const struct ifaddrs *a, const char *ifname, uint32_t ip)
+{
+	struct sockaddr_in in;
+
+	if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || strcmp(a->ifa_name, ifname) == 0)
+		return false;
+	memcpy(&in, a->ifa_addr, sizeof(in));
+	return ntohl(in.sin_addr.s_addr) == ip;
+}
+
+/* The host sends what is for the guests of two interfaces with one address to one of them: that is somebody's
+ * wish hardly ever, and a second rasvm's default otherwise. */
+static void warn_of_shared_ip(const struct net_tap *tap, uint32_t ip, const char *label)
+{
+	struct in_addr in = { .s_addr = htonl(ip) };
+	char text[INET_ADDRSTRLEN];
+	struct ifaddrs *all;
+
+	if (getifaddrs(&all) < 0)
+		return;
+	inet_ntop(AF_INET, &in, text, sizeof(text));
+	for (const struct ifaddrs *a = all; a; a = a->ifa_next)
+		if (is_address_of_another(a, tap->ifname, ip)) {
+			log_warn(
+				"%s: %s, the address for %s, is that of %s already, and the host "
+				"reaches only one of the two: choose another network with host_ip=",
+				label, text, tap->ifname, a->ifa_name);
+			break;
+		}
+	freeifaddrs(all);
+}
+
 static int set_host_mac(const struct net_tap *tap, const uint8_t mac[NET_MAC_BYTES])
 {
 	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
@@ -295,6 +329,17 @@ static int set_mtu(const struct net_tap *tap, unsigned mtu)
 	struct ifreq ifr = { .ifr_mtu = (int)mtu };
 
 	return configure(tap, SIOCSIFMTU, &ifr);
+}
+
+/* An interface that was there keeps its own; the guest's longer frames would get lost without a word. */
+static void warn_of_lower_mtu(const struct net_tap *tap, unsigned mtu, const char *label)
+{
+	struct ifreq ifr = { .ifr_mtu = 0 };
+
+	if (configure(tap, SIOCGIFMTU, &ifr) == 0 && (unsigned)ifr.ifr_mtu < mtu)
+		log_warn("%s: the guest is told mtu=%u, but that of %s is %d: have root set it "
+			 "(ip link set %s mtu %u)",
+			 label, mtu, tap->ifname, ifr.ifr_mtu, tap->ifname, mtu);
 }
 
 static int set_up(const struct net_tap *tap)
@@ -325,9 +370,13 @@ static int set_up_host(struct net_tap *tap, const struct net_options *o, const c
 
 	if (r)
 		return cannot_configure(tap, label, "MAC address", r, err);
+	if (o->mtu && existed)
+		warn_of_lower_mtu(tap, o->mtu, label);
 	r = o->mtu && !existed ? set_mtu(tap, o->mtu) : 0;
 	if (r)
 		return cannot_configure(tap, label, "MTU", r, err);
+	if (ip)
+		warn_of_shared_ip(tap, ip, label);
 	r = ip ? set_host_ip(tap, ip, o->host_bits) : 0;
 	if (r)
 		return cannot_configure(tap, label, "address", r, err);

@@ -181,6 +181,47 @@ static void frames_go_both_ways_with_offloads_and_without(void **state)
 	net_tear_down(&n);
 }
 
+/* net_build(), and what it says on the way. */
+static void build_and_listen(struct net_guest *n, const char *options, char *said, size_t room)
+{
+	int before = dup(STDERR_FILENO);
+	FILE *f = tmpfile();
+	size_t got;
+
+	assert_non_null(f);
+	assert_true(before >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+	net_build(n, options);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	close(before);
+	rewind(f);
+	got = fread(said, 1, room - 1, f);
+	said[got] = '\0';
+	fclose(f);
+}
+
+static void check_said(const char *said, const char *part)
+{
+	if (part ? !strstr(said, part) : *said)
+		fail_msg("expected \"%s\" in \"%s\"", part ? part : "nothing", said);
+}
+
+static void an_address_that_is_taken_is_warned_of(void **state)
+{
+	struct net_guest first, second;
+	char said[400];
+
+	need_taps(state);
+	build_and_listen(&first, "tapif=rasvm9,vhost=0", said, sizeof(said));
+	check_said(said, NULL);
+	build_and_listen(&second, "tapif=rasvm8,vhost=0", said, sizeof(said));
+	check_said(said, "192.168.33.1, the address for rasvm8, is that of rasvm9 already");
+	net_tear_down(&second);
+	build_and_listen(&second, "tapif=rasvm8,host_ip=192.168.40.1,vhost=0", said, sizeof(said));
+	check_said(said, NULL);
+	net_tear_down(&second);
+	net_tear_down(&first);
+}
+
 static uint32_t sum16(const uint8_t *bytes, size_t n, uint32_t sum)
 {
 	for (size_t i = 0; i + 1 < n; i += 2)
@@ -414,6 +455,34 @@ static void raise_link(const char *name)
 	close(sock);
 }
 
+/* It stays when its last descriptor is closed. */
+static void make_lasting(const char *name, bool on)
+{
+	int fd = open_tap(name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, on), 0);
+	close(fd);
+}
+
+static void an_mtu_beyond_that_of_an_existing_one_is_warned_of(void **state)
+{
+	struct net_guest n;
+	char said[400];
+
+	need_taps(state);
+	make_lasting("rasvm2", true);
+	build_and_listen(&n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
+	check_said(said, "told mtu=9000, but that of rasvm2 is 1500");
+	net_tear_down(&n);
+	build_and_listen(&n, "tapif=rasvm2,mtu=1500,vhost=0", said, sizeof(said));
+	check_said(said, NULL);
+	net_tear_down(&n);
+	make_lasting("rasvm2", false);
+	build_and_listen(&n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
+	check_said(said, NULL);
+	net_tear_down(&n);
+}
+
 static void an_inherited_one_is_used_as_it_is(void **state)
 {
 	static const int headers[] = { IFF_VNET_HDR, 0 };
@@ -489,6 +558,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_one_is_up_and_has_kvmtools_address),
+		cmocka_unit_test(an_address_that_is_taken_is_warned_of),
 		cmocka_unit_test(frames_go_both_ways_with_offloads_and_without),
 		cmocka_unit_test(a_checksum_may_be_left_to_the_host),
 		cmocka_unit_test(several_queues_are_offered_and_used),
@@ -496,6 +566,7 @@ int main(void)
 		cmocka_unit_test(scripts_are_run_with_the_interfaces_name),
 		cmocka_unit_test(what_a_script_did_is_undone_if_the_rest_fails),
 		cmocka_unit_test(what_cannot_be_used_is_named),
+		cmocka_unit_test(an_mtu_beyond_that_of_an_existing_one_is_warned_of),
 		cmocka_unit_test(an_inherited_one_is_used_as_it_is),
 		cmocka_unit_test(an_inherited_tun_is_refused),
 		cmocka_unit_test(the_kernel_can_serve_the_queues),
