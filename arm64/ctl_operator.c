@@ -101,25 +101,34 @@ static const struct ctl_ops verbs = {
 
 /* ---- the run ---- */
 
+int ctl_operator_take_name(struct ctl_operator *o, const char *name, struct err *err)
+{
+	struct ctl_env env = ctl_env_now();
+	int r = ctl_place_take(&o->place, &env, name, err);
+
+	o->named = r == 0;
+	if (r)
+		ctl_place_leave(&o->place);
+	return r;
+}
+
+void ctl_operator_leave_name(struct ctl_operator *o)
+{
+	if (o->named)
+		ctl_place_leave(&o->place);
+	o->named = false;
+}
+
+/* Whatever it comes to, close() is called. */
 static int on_open(void *self, struct vm *vm, struct err *err)
 {
 	struct ctl_operator *o = self;
-	struct ctl_env env = ctl_env_now();
-	int r;
 
 	o->vm = vm;
 	o->ctl = calloc(1, sizeof(*o->ctl));
 	if (!o->ctl)
 		return err_set(err, -ENOMEM, "--name: out of memory");
-	r = ctl_place_take(&o->place, &env, vm->config->name, err);
-	if (r == 0)
-		r = ctl_open(o->ctl, o->place.listen_fd, &vm->loop, &verbs, o, err);
-	if (r == 0)
-		return 0;
-	ctl_place_leave(&o->place);
-	free(o->ctl);
-	o->ctl = NULL;
-	return r;
+	return ctl_open(o->ctl, o->place.listen_fd, &vm->loop, &verbs, o, err);
 }
 
 static void on_output(void *self, const uint8_t *bytes, unsigned n)
@@ -181,7 +190,6 @@ static void on_close(void *self)
 	if (!o->ctl)
 		return;
 	ctl_close(o->ctl);
-	ctl_place_leave(&o->place);
 	free(o->ctl);
 	o->ctl = NULL;
 }
