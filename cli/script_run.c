@@ -208,6 +208,13 @@ static bool compile(struct script_run *run, const struct script_statement *st, r
 
 	if (!expand(run, st, true, text, &n, why))
 		return false;
+	if (!*text || strlen(text) != n) {
+		failed(why,
+		       "with its variables the regular expression is %s, so it would match "
+		       "what it should not",
+		       *text ? "cut short by a zero byte" : "empty");
+		return false;
+	}
 	if (ere_compile(regex, text, &reason) == 0)
 		return true;
 	failed(why, "/%.200s/ %.300s", text, reason.text);
@@ -265,7 +272,12 @@ static enum step step_check(struct script_run *run, const struct script_statemen
 	struct script_result result = { .outcome = SCRIPT_PASSED };
 	char message[64];
 
-	(void)st, (void)why;
+	(void)st;
+	if (run->sleep_cut)
+		return failed(why,
+			      "the run ended (%s) during a sleep, and no expect-exit waits "
+			      "for that",
+			      status_text(run->status));
 	if (run->guest_failures) {
 		snprintf(message, sizeof(message), "the guest reported %u %s", run->guest_failures,
 			 run->guest_failures == 1 ? "failure" : "failures");
@@ -317,6 +329,7 @@ static enum step step_expect_exit(struct script_run *run, const struct script_st
 			      (int)run->status, status_text(run->status), st->status,
 			      status_text((enum exit_status)st->status));
 	run->status_expected = true;
+	run->sleep_cut = false;
 	return STEP_DONE;
 }
 
@@ -347,12 +360,15 @@ static enum step step_set(struct script_run *run, const struct script_statement 
 	return STEP_DONE;
 }
 
-/* A guest that has ended sleeps no more. */
+/* A guest that has ended sleeps no more. Whether it should have, the rest of the block says. */
 static enum step step_sleep(struct script_run *run, const struct script_statement *st,
 			    uint64_t now_ns, struct failure *why)
 {
 	(void)st, (void)why;
-	return run->over || now_ns >= run->deadline_ns ? STEP_DONE : STEP_WAIT;
+	if (now_ns >= run->deadline_ns)
+		return STEP_DONE;
+	run->sleep_cut |= run->over && !run->stop_asked && !run->status_expected;
+	return run->over ? STEP_DONE : STEP_WAIT;
 }
 
 /* A verb was called: done, to be tried again until the deadline, or failed. */

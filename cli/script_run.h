@@ -102,6 +102,7 @@ struct script_run {
 	bool stop_asked, over;   /* over: the guest has ended, with: */
 	enum exit_status status; /* the run's own */
 	bool status_expected;    /* an expect-exit found it */
+	bool sleep_cut;          /* it came during a sleep, and no expect-exit has found it yet */
 };
 
 /* Begin; the script must outlive the run. 0 or -ENOMEM. script_run_close() in all cases. */

@@ -478,6 +478,59 @@ static void an_early_end_fails_what_waits(void **state)
 	drop(w);
 }
 
+static void an_end_in_a_sleep_has_to_be_expected(void **state)
+{
+	static const struct {
+		const char *script;
+		enum exit_status end, expected;
+		const char *log;
+	} ends_of[] = {
+		{ "sleep 1h\ncheck \"up\"\n", STATUS_TIMEOUT, STATUS_SCRIPT, "not ok 1 up" },
+		{ "sleep 1h\ncheck \"up\"\n", STATUS_PANIC, STATUS_SCRIPT, "not ok 1 up" },
+		{ "sleep 1h\ncheck \"up\"\n", STATUS_RESET, STATUS_SCRIPT, "not ok 1 up" },
+		{ "sleep 1h", STATUS_TIMEOUT, STATUS_SCRIPT, "not ok 1 rest of the script" },
+		{ "sleep 1h\ncheck \"up\"\nexpect-exit timeout\n", STATUS_TIMEOUT, STATUS_SCRIPT,
+		  "not ok 1 up|not reached 2 rest of the script" },
+		{ "sleep 1h\nexpect-exit timeout\ncheck \"slow\"\n", STATUS_TIMEOUT,
+		  STATUS_POWEROFF, "ok 1 slow" },
+		{ "expect-exit panic\nsleep 1h\ncheck \"dead\"\n", STATUS_PANIC, STATUS_POWEROFF,
+		  "ok 1 dead" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(ends_of); i++) {
+		struct world *w = make(ends_of[i].script);
+		enum exit_status found;
+
+		start(w);
+		pass(w, NS_PER_SEC);
+		found = ends(w, ends_of[i].end);
+		if (found != ends_of[i].expected || strcmp(w->log, ends_of[i].log) != 0)
+			fail_msg("%s: expected %d \"%s\", found %d \"%s\"", ends_of[i].script,
+				 (int)ends_of[i].expected, ends_of[i].log, (int)found, w->log);
+		drop(w);
+	}
+}
+
+static void an_expression_that_becomes_nothing_fails(void **state)
+{
+	struct world *w = make("expect /token=([a-z]*)/\nexpect /$1/\ncheck \"same\"\n");
+
+	(void)state;
+	start(w);
+	prints(w, "token=\nanything\n");
+	assert_string_equal(w->log, "not ok 1 same|stop");
+	assert_non_null(strstr(w->message, "expression is empty"));
+	drop(w);
+
+	w = make("set V=\"\\0abc\"\nexpect /^$V$/\ncheck \"it\"\n");
+	start(w);
+	prints(w, "anything\n");
+	assert_string_equal(w->log, "not ok 1 it|stop");
+	assert_non_null(strstr(w->message, "cut short by a zero byte"));
+	drop(w);
+}
+
 static void the_host_s_failures_are_passed_on(void **state)
 {
 	static const enum exit_status passed_on[] = { STATUS_INTERNAL, STATUS_USAGE,
@@ -598,6 +651,8 @@ int main(void)
 		cmocka_unit_test(what_fails_a_run_can_be_chosen),
 		cmocka_unit_test(the_guest_s_end_is_compared),
 		cmocka_unit_test(an_early_end_fails_what_waits),
+		cmocka_unit_test(an_end_in_a_sleep_has_to_be_expected),
+		cmocka_unit_test(an_expression_that_becomes_nothing_fails),
 		cmocka_unit_test(the_host_s_failures_are_passed_on),
 		cmocka_unit_test(the_guest_s_own_results),
 		cmocka_unit_test(lost_events_fail_a_run_with_reports),
