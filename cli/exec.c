@@ -98,7 +98,9 @@ static int judge(const struct exec *x, enum exit_status status)
 		.report = &x->operator.report,
 		.status = status,
 		.signal = x->operator.signal,
+		.signals = x->operator.signals,
 		.late = x->operator.late,
+		.output_lost = x->operator.output_lost,
 	};
 	struct exec_verdict v = exec_judge(&outcome);
 

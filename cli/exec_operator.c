@@ -13,6 +13,7 @@
 #include "arm64/verbs.h"
 #include "arm64/vm.h"
 #include "lib/clock.h"
+#include "lib/tty.h"
 
 #define CTL_PORT      3 /* the last: guest/init relies on it */
 #define SIGNALS_TO_GO 3 /* so many, and the guest is not asked any more */
@@ -57,6 +58,11 @@ int exec_operator_ports(struct exec_operator *op, struct console_port_config por
 		for (int i = 0; i < 3 && fd[i] >= 0; i++)
 			close(fd[i]);
 		return r;
+	}
+	/* A terminal would stop whoever reads it from the background, though nothing was typed. */
+	if (tty_in_background(STDIN_FILENO)) {
+		close(fd[0]);
+		fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	ports[0] = (struct console_port_config){ .name = "rasvm.in", .in_fd = fd[0], .out_fd = -1 };
 	ports[1] = (struct console_port_config){
@@ -167,10 +173,21 @@ static bool op_signal(void *self, int sig)
 	int n = snprintf(line, sizeof(line), "signal %d\n", sig);
 
 	op->signal = sig;
+	op->signals |= UINT32_C(1) << (sig & 31);
 	if (!atomic_load(&op->report.ready) || atomic_load(&op->report.word) != EXEC_NOTHING ||
-	    ++op->signals >= SIGNALS_TO_GO)
+	    ++op->nsignals >= SIGNALS_TO_GO)
 		return false;
 	return virtio_console_send(op->vm->devices.console, CTL_PORT, line, (unsigned)n) == 0;
+}
+
+/* A reader that stands still, --timeout, a full disk. */
+static enum exit_status op_ended(void *self, enum exit_status status)
+{
+	struct exec_operator *op = self;
+
+	op->output_lost =
+		!devices_drained(op->vm) || virtio_console_lost_output(op->vm->devices.console);
+	return status;
 }
 
 static void op_close(void *self)
@@ -193,6 +210,7 @@ const struct operator_ops exec_operator_ops = {
 	.output = op_output,
 	.reset = op_reset,
 	.signal = op_signal,
+	.ended = op_ended,
 	.close = op_close,
 };
 

@@ -17,8 +17,9 @@ struct exec_operator {
 	struct exec_report report;
 	int report_fd, timer_fd; /* -1: none */
 	int signal;              /* the last that came; 0: none */
-	unsigned signals;
-	bool late;
+	uint32_t signals;        /* all that came, a bit each */
+	unsigned nsignals;       /* that the command was told of */
+	bool late, output_lost;
 	uint8_t tail[EXEC_TAIL_BYTES]; /* what the console printed last: a ring */
 	uint64_t printed;
 };

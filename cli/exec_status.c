@@ -45,11 +45,19 @@ static struct exec_verdict verdict(int status, bool show_console, const char *te
 	return v;
 }
 
-static struct exec_verdict killed(int sig, int told)
+static struct exec_verdict exited(const struct exec_outcome *o)
+{
+	if (o->report->value || !o->output_lost)
+		return verdict(o->report->value, false, "");
+	return verdict(EXEC_ERROR, false,
+		       "the command succeeded, but not all that it wrote could be written here");
+}
+
+static struct exec_verdict killed(int sig, uint32_t told)
 {
 	char text[128];
 
-	if (sig == told)
+	if (sig < 32 && told & UINT32_C(1) << sig)
 		return verdict(EXEC_SIGNAL + sig, false, "");
 	snprintf(text, sizeof(text), "the command was killed by signal %d (%s)", sig,
 		 strsignal(sig));
@@ -77,9 +85,9 @@ struct exec_verdict exec_judge(const struct exec_outcome *o)
 
 	switch (atomic_load(&o->report->word)) {
 	case EXEC_EXIT:
-		return verdict(o->report->value, false, "");
+		return exited(o);
 	case EXEC_BY_SIGNAL:
-		return killed(o->report->value, o->signal);
+		return killed(o->report->value, o->signals);
 	case EXEC_CANNOT:
 		snprintf(text, sizeof(text), "the guest cannot run the command: %s",
 			 o->report->text);
@@ -93,9 +101,12 @@ struct exec_verdict exec_judge(const struct exec_outcome *o)
 	case STATUS_HOST_KVM:
 		return verdict(EXEC_ERROR, false, "");
 	case STATUS_PANIC:
-		return verdict(EXEC_PANIC, true, "the guest's kernel panicked");
 	case STATUS_TIMEOUT:
-		return verdict(EXEC_TIMEOUT, true, "");
+		if (!atomic_load(&o->report->ready))
+			return judge_run(o);
+		return o->status == STATUS_PANIC
+			       ? verdict(EXEC_PANIC, true, "the guest's kernel panicked")
+			       : verdict(EXEC_TIMEOUT, true, "");
 	case STATUS_INTERRUPTED:
 		if (o->late)
 			return verdict(EXEC_NO_BOOT, true,

@@ -19,12 +19,12 @@
 enum exec_status {
 	EXEC_KILLED = 120,  /* a signal ended the command */
 	EXEC_LOST = 121,    /* the guest ended, and did not say how the command did */
-	EXEC_PANIC = 122,   /* the guest's kernel panicked */
-	EXEC_TIMEOUT = 123, /* --timeout passed */
+	EXEC_PANIC = 122,   /* the guest's kernel panicked under the command */
+	EXEC_TIMEOUT = 123, /* --timeout passed, and the command still ran */
 	EXEC_NO_BOOT = 125, /* the guest never came so far that the command could start */
 	EXEC_SIGNAL =
 		128, /* and the number of a signal that was sent to rasvm, and ended the command */
-	EXEC_ERROR = 255, /* rasvm itself: usage, host */
+	EXEC_ERROR = 255, /* rasvm itself: usage, host, output that was lost */
 };
 
 enum exec_word { EXEC_NOTHING, EXEC_EXIT, EXEC_BY_SIGNAL, EXEC_CANNOT };
@@ -48,7 +48,9 @@ struct exec_outcome {
 	const struct exec_report *report;
 	enum exit_status status; /* of the run */
 	int signal;              /* the last that was sent to rasvm; 0: none */
+	uint32_t signals;        /* all, a bit each */
 	bool late;               /* stopped because --boot-timeout had passed */
+	bool output_lost;        /* not all that the command wrote got to where it belongs */
 };
 
 struct exec_verdict {

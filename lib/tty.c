@@ -48,9 +48,9 @@ static void on_fatal(int sig)
 static void catch_fatal(void)
 {
 	static const int fatal[] = {
-		SIGSEGV, SIGBUS,    SIGFPE,  SIGILL,  SIGABRT, SIGSYS,    SIGTRAP,
-		SIGUSR1, SIGUSR2,   SIGALRM, SIGXCPU, SIGXFSZ, SIGPWR,    SIGIO,
-		SIGPROF, SIGVTALRM, SIGHUP,  SIGINT,  SIGQUIT, SIGSTKFLT, SIGTERM,
+		SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,    SIGABRT, SIGSYS,  SIGTRAP, SIGUSR1,
+		SIGUSR2, SIGALRM, SIGXCPU, SIGXFSZ,   SIGPWR,  SIGIO,   SIGPROF, SIGVTALRM,
+		SIGHUP,  SIGINT,  SIGQUIT, SIGSTKFLT, SIGTERM, SIGPIPE,
 	};
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction now;

@@ -450,6 +450,11 @@ bool virtio_console_drained(struct virtio_console *con)
 	return call.drained;
 }
 
+bool virtio_console_lost_output(const struct virtio_console *con)
+{
+	return atomic_load(&con->lost_output);
+}
+
 /* ---- opening and closing ---- */
 
 static void close_fds(const struct console_port_config *config)

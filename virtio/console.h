@@ -73,6 +73,7 @@ struct virtio_console {
 	struct virtio_console_state state;
 	struct virtio_console_port port[VIRTIO_CONSOLE_MAX_PORTS];
 	unsigned nports;
+	_Atomic bool lost_output; /* a write failed, not because the reader went away */
 	struct virtq queue[2 * (VIRTIO_CONSOLE_MAX_PORTS + 1)];
 	/* The requests at hand. Two, because what a port's receive() is given may be answered at once. */
 	struct virtq_chain into, out_of;
@@ -99,5 +100,8 @@ void virtio_console_resize(struct virtio_console *con, uint16_t cols, uint16_t r
 /* Whether all that the guest wrote is out, kicked or not; or cannot get out, as the device is held still. To be
  * asked, until it is so, before a guest's last words are taken away. Any thread but a vCPU's. */
 bool virtio_console_drained(struct virtio_console *con);
+
+/* Whether output of some port got lost: a disk was full, say. A reader that went away wants no more. Any thread. */
+bool virtio_console_lost_output(const struct virtio_console *con);
 
 #endif

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "arm64/status.h"
 #include "cli/command.h"
@@ -424,6 +425,47 @@ static void a_console_is_detached_from_a_guest_that_does_not_answer(void **state
 		fail_msg("expected exit status 0, found wait status %#x", (unsigned)status);
 }
 
+/* `rasvm console NAME | head -1` at a terminal. */
+static void a_reader_that_leaves_gets_its_terminal_back(void **state)
+{
+	struct scene *s = *state;
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, out[2], status;
+	struct termios t;
+	char attached[64];
+	pid_t child;
+
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	start(s, GUEST_ECHOES, "one");
+	assert_int_equal(pipe(out), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		alarm(10);
+		signal(SIGPIPE, SIG_DFL);
+		dup2(slave, 0);
+		dup2(out[1], 1);
+		dup2(slave, 2);
+		close(out[0]);
+		_exit(command_console(1, (char *[]){ (char[]){ "one" } }));
+	}
+	close(out[0]);
+	close(out[1]);
+	assert_true(read(master, attached, sizeof(attached)) > 0);
+	assert_int_equal(tcgetattr(slave, &t), 0);
+	assert_false(t.c_lflag & ICANON);
+	assert_int_equal(write(master, "x", 1), 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(tcgetattr(slave, &t), 0);
+	close(master);
+	close(slave);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGPIPE)
+		fail_msg("expected the end by SIGPIPE, found wait status %#x", (unsigned)status);
+	if (!(t.c_lflag & ICANON))
+		fail_msg("the terminal is still raw");
+}
+
 static void a_killed_guest_ends_its_console_with_an_error(void **state)
 {
 	struct scene *s = *state;
@@ -461,6 +503,7 @@ int main(void)
 		IN_SCENE(events_are_followed_to_the_end),
 		IN_SCENE(the_console_goes_both_ways),
 		IN_SCENE(a_console_is_detached_from_a_guest_that_does_not_answer),
+		IN_SCENE(a_reader_that_leaves_gets_its_terminal_back),
 		IN_SCENE(a_killed_guest_ends_its_console_with_an_error),
 	};
 

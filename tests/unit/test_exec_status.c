@@ -39,6 +39,7 @@ static void each_end_has_its_status(void **state)
 		{ "ready\nsignal 11\n", STATUS_INTERRUPTED, 2,  false, 120, false },
 		{ "ready\nsignal 2\n",  STATUS_INTERRUPTED, 2,  false, 130, false },
 		{ "ready\nsignal 15\n", STATUS_INTERRUPTED, 15, false, 143, false },
+		{ "ready\nsignal 64\n", STATUS_INTERRUPTED, 0,  false, 120, false },
 		{ "cannot do it\n",     STATUS_POWEROFF,    0,  false, 125, false },
 		/* It says nothing. */
 		{ "ready\n",            STATUS_POWEROFF,    0,  false, 121, true },
@@ -47,9 +48,9 @@ static void each_end_has_its_status(void **state)
 		{ "ready\n",            STATUS_HIBERNATE,   0,  false, 121, true },
 		{ "ready\n",            STATUS_HARDWARE,    0,  false, 121, true },
 		{ "ready\n",            STATUS_PANIC,       0,  false, 122, true },
-		{ "",                   STATUS_PANIC,       0,  false, 122, true },
+		{ "",                   STATUS_PANIC,       0,  false, 125, true },
 		{ "ready\n",            STATUS_TIMEOUT,     0,  false, 123, true },
-		{ "",                   STATUS_TIMEOUT,     0,  false, 123, true },
+		{ "",                   STATUS_TIMEOUT,     0,  false, 125, true },
 		{ "",                   STATUS_INTERRUPTED, 0,  true,  125, true },
 		{ "",                   STATUS_POWEROFF,    0,  false, 125, true },
 		{ "",                   STATUS_RESET,       0,  false, 125, true },
@@ -67,8 +68,11 @@ static void each_end_has_its_status(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct exec_report report = { 0 };
-		const struct exec_outcome outcome = { &report, ends[i].status, ends[i].signal,
-						      ends[i].late };
+		const struct exec_outcome outcome = { .report = &report,
+						      .status = ends[i].status,
+						      .signal = ends[i].signal,
+						      .signals = UINT32_C(1) << ends[i].signal,
+						      .late = ends[i].late };
 		struct exec_verdict v;
 
 		hear(&report, ends[i].report);
@@ -93,6 +97,42 @@ static void rasvms_own_failures_stop_a_bisection(void **state)
 		const struct exec_outcome outcome = { .report = &report, .status = statuses[i] };
 
 		assert_true(exec_judge(&outcome).status >= 128);
+	}
+}
+
+/* Ctrl-C, and SIGTERM from an impatient harness while the report is on its way. */
+static void each_signal_that_was_sent_counts(void **state)
+{
+	struct exec_report report = { 0 };
+	const struct exec_outcome outcome = { .report = &report,
+					      .status = STATUS_INTERRUPTED,
+					      .signal = 15,
+					      .signals = 1u << 2 | 1u << 15 };
+
+	(void)state;
+	hear(&report, "ready\nsignal 2\n");
+	assert_int_equal(exec_judge(&outcome).status, 130);
+}
+
+static void success_with_output_lost_is_none(void **state)
+{
+	static const struct {
+		const char *report;
+		int expected;
+	} ends[] = { { "ready\nexit 0\n", 255 },
+		     { "ready\nexit 3\n", 3 },
+		     { "ready\nsignal 9\n", 120 } };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct exec_report report = { 0 };
+		const struct exec_outcome outcome = { .report = &report, .output_lost = true };
+		struct exec_verdict v;
+
+		hear(&report, ends[i].report);
+		v = exec_judge(&outcome);
+		assert_int_equal(v.status, ends[i].expected);
+		assert_int_equal(strstr(v.text, "could be written") != NULL, v.status == 255);
 	}
 }
 
@@ -146,6 +186,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_end_has_its_status),
 		cmocka_unit_test(rasvms_own_failures_stop_a_bisection),
+		cmocka_unit_test(each_signal_that_was_sent_counts),
+		cmocka_unit_test(success_with_output_lost_is_none),
 		cmocka_unit_test(a_line_may_come_in_pieces),
 		cmocka_unit_test(lines_that_mean_nothing_are_skipped),
 		cmocka_unit_test(a_line_of_any_length_does_no_harm),
