@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arm64/ctl_dir.h"
 #include "arm64/ctl_private.h"
 #include "arm64/verbs.h"
 #include "lib/clock.h"
@@ -101,24 +102,6 @@ static const struct ctl_ops verbs = {
 
 /* ---- the run ---- */
 
-int ctl_operator_take_name(struct ctl_operator *o, const char *name, struct err *err)
-{
-	struct ctl_env env = ctl_env_now();
-	int r = ctl_place_take(&o->place, &env, name, err);
-
-	o->named = r == 0;
-	if (r)
-		ctl_place_leave(&o->place);
-	return r;
-}
-
-void ctl_operator_leave_name(struct ctl_operator *o)
-{
-	if (o->named)
-		ctl_place_leave(&o->place);
-	o->named = false;
-}
-
 /* Whatever it comes to, close() is called. */
 static int on_open(void *self, struct vm *vm, struct err *err)
 {
@@ -128,7 +111,7 @@ static int on_open(void *self, struct vm *vm, struct err *err)
 	o->ctl = calloc(1, sizeof(*o->ctl));
 	if (!o->ctl)
 		return err_set(err, -ENOMEM, "--name: out of memory");
-	return ctl_open(o->ctl, o->place.listen_fd, &vm->loop, &verbs, o, err);
+	return ctl_open(o->ctl, vm->config->place->listen_fd, &vm->loop, &verbs, o, err);
 }
 
 static void on_output(void *self, const uint8_t *bytes, unsigned n)

@@ -624,7 +624,7 @@ static int add_operators(struct vm *vm, struct err *err)
 
 	for (unsigned i = 0; r == 0 && i < c->noperators; i++)
 		r = operators_add(vm, &c->operators[i], err);
-	return r || !c->name ? r : operators_add(vm, &control, err);
+	return r || !c->place ? r : operators_add(vm, &control, err);
 }
 
 static int open_operators(struct vm *vm, struct err *err)
@@ -691,9 +691,6 @@ static enum exit_status machine_build(struct vm *vm, struct err *err)
 	/* From here on a signal waits for the event loop, however long the files take to load. */
 	if (open_events(vm, err) || sdei_timers_open(vm, err))
 		return STATUS_INTERNAL;
-	/* Before files are made that a guest of this name may be using. */
-	if (c->name && ctl_operator_take_name(&vm->control, c->name, err))
-		return STATUS_USAGE;
 	/* Before any other thread: they inherit what the host's kernel does about bad memory. */
 	if (sigbus_open(vm, err))
 		return STATUS_INTERNAL;
@@ -760,7 +757,6 @@ static void finish_console(struct vm *vm)
 static void machine_free(struct vm *vm)
 {
 	operators_close(vm);
-	ctl_operator_leave_name(&vm->control);
 	console_close(&vm->console);
 	inject_close(vm);
 	sigbus_close(vm);

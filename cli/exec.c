@@ -122,6 +122,7 @@ static int run_guest(struct exec *x)
 		return fail(&err);
 	config.operators = x->others.op;
 	config.noperators = x->others.n;
+	config.place = x->others.named ? &x->others.place : NULL;
 	config.port = ports;
 	config.nports = EXEC_PORTS;
 	status = machine_run(&config);

@@ -48,6 +48,7 @@ static int run_operated(const struct run_options *options, struct run_operators 
 	}
 	config.operators = operators->op;
 	config.noperators = operators->n;
+	config.place = operators->named ? &operators->place : NULL;
 	status = machine_run(&config);
 	if (run_operators_close(operators) < 0 && status == STATUS_POWEROFF)
 		status = STATUS_INTERNAL;

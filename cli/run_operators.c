@@ -72,12 +72,23 @@ static int open_script(struct run_operators *o, const struct script_options *opt
 	return add(o, &script_operator_ops, o->scripted, err);
 }
 
+static int take_name(struct run_operators *o, const char *name, struct err *err)
+{
+	struct ctl_env env = ctl_env_now();
+	int rc = ctl_place_take(&o->place, &env, name, err);
+
+	o->named = rc == 0;
+	if (rc < 0)
+		ctl_place_leave(&o->place);
+	return rc;
+}
+
 int run_operators_open(struct run_operators *o, const struct run_options *options, struct err *err)
 {
 	const struct script_options *script = &options->script;
-	int rc = 0;
+	int rc = options->config.name ? take_name(o, options->config.name, err) : 0;
 
-	if (script->transcript)
+	if (rc == 0 && script->transcript)
 		rc = transcript_open(&o->transcript, script->transcript, clock_now_ns, err);
 	if (rc == 0 && script->transcript)
 		rc = add(o, &transcript_operator_ops, &o->transcript, err);
@@ -105,6 +116,9 @@ int run_operators_close(struct run_operators *o)
 		log_error("--transcript: not all of it could be written");
 		rc = -EIO;
 	}
+	if (o->named)
+		ctl_place_leave(&o->place);
+	o->named = false;
 	o->scripted = NULL;
 	o->tap = o->junit = NULL;
 	o->n = 0;

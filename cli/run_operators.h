@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "arm64/ctl_dir.h"
 #include "arm64/operator.h"
 #include "cli/options.h"
 #include "cli/script.h"
@@ -19,6 +20,8 @@ struct run_operators {
 	struct script_operator *scripted; /* NULL: no script */
 	struct transcript transcript;
 	FILE *tap, *junit;
+	struct ctl_place place; /* of its name */
+	bool named;             /* place is taken */
 };
 
 /* Read the script, if there is one. 0, or -errno: with `err`, or with err->text empty if the script has errors,
@@ -26,7 +29,8 @@ struct run_operators {
 int run_operators_load(struct run_operators *operators, const struct script_options *options,
 		       struct err *err) __attribute__((warn_unused_result));
 
-/* Open the files and fill `op`. Without --tap the results go to standard output, and what else would be
+/* Take the guest's name, open the files and fill `op`; a name comes before the files, which a guest that has it may
+ * be using. Without --tap the results go to standard output, and what else would be
  * written there from now on to standard error. 0, or -errno with `err`; then run_operators_close(). */
 int run_operators_open(struct run_operators *operators, const struct run_options *options,
 		       struct err *err) __attribute__((warn_unused_result));

@@ -53,9 +53,10 @@ is 'the directory is private' "$(stat -c %a "$XDG_RUNTIME_DIR/rasvm")" 700
 
 echo '$ rasvm run --name guest: a second one'
 SECOND=0
-rasvm run -k "$KERNEL" -m 256M --name guest --trace second.json >second.out 2>second.err </dev/null || SECOND=$?
+rasvm run -k "$KERNEL" -m 256M --name guest --trace second.json \
+	--transcript second.log >second.out 2>second.err </dev/null || SECOND=$?
 is 'a name in use: exit status' "$SECOND" 2
-is 'a name in use: nothing was made' "$(ls second.json 2>/dev/null)" ''
+is 'a name in use: nothing was made' "$(ls second.json second.log 2>/dev/null)" ''
 has 'a name in use: said so' second.err "a guest of that name runs already \(process $VM"
 
 # Two attached consoles: what one types both see.
