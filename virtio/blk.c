@@ -251,11 +251,14 @@ static struct blk_request *find_unused(struct virtio_blk *blk, unsigned n)
 	return blk->unused[n];
 }
 
+/* One that is answered at once is free for the next: no more than a full queue, however fast a driver adds. */
 static void take_requests(struct virtio_blk *blk, unsigned n)
 {
-	struct blk_request *r;
+	for (unsigned i = 0; i < VIRTIO_BLK_QUEUE_SIZE; i++) {
+		struct blk_request *r = find_unused(blk, n);
 
-	while ((r = find_unused(blk, n)) && virtio_pop(&blk->virtio, n, &r->chain)) {
+		if (!r || !virtio_pop(&blk->virtio, n, &r->chain))
+			return;
 		blk->unused[n] = r->next;
 		start_request(blk, r);
 	}
@@ -323,9 +326,11 @@ static void on_timer(void *arg, uint32_t events)
 /* 5.2.5.2, 5.2.6.2: who cannot flush gets writes that last; who may choose has chosen. */
 static bool is_write_through(const struct virtio_blk *blk)
 {
+	if (!virtio_has(&blk->virtio, VIRTIO_BLK_F_FLUSH))
+		return true;
 	if (virtio_has(&blk->virtio, VIRTIO_BLK_F_CONFIG_WCE))
 		return !__atomic_load_n(&blk->state.writeback, __ATOMIC_RELAXED);
-	return !virtio_has(&blk->virtio, VIRTIO_BLK_F_FLUSH);
+	return false;
 }
 
 static void blk_start(struct virtio_device *dev)
@@ -389,6 +394,14 @@ static uint8_t physical_block_exp(const struct blk_file *f)
 	return (uint8_t)__builtin_ctz(f->physical_bytes / f->block_bytes);
 }
 
+/* 5.2.5.2: 0 for a driver that may choose but does not flush. */
+static uint8_t shown_writeback(const struct virtio_blk *blk)
+{
+	if (virtio_has(&blk->virtio, VIRTIO_BLK_F_CONFIG_WCE) && is_write_through(blk))
+		return 0;
+	return (uint8_t)__atomic_load_n(&blk->state.writeback, __ATOMIC_RELAXED);
+}
+
 static struct config config_of(const struct virtio_blk *blk)
 {
 	const struct blk_file *f = &blk->disk.file;
@@ -399,7 +412,7 @@ static struct config config_of(const struct virtio_blk *blk)
 		.blk_size = htole32(f->block_bytes),
 		.physical_block_exp = physical_block_exp(f),
 		.min_io_size = htole16((uint16_t)(f->physical_bytes / f->block_bytes)),
-		.writeback = (uint8_t)__atomic_load_n(&blk->state.writeback, __ATOMIC_RELAXED),
+		.writeback = shown_writeback(blk),
 		.num_queues = htole16((uint16_t)blk->options.queues),
 		.max_discard_sectors = htole32(f->can_discard ? BLK_MAX_DISCARD_SECTORS : 0),
 		.max_discard_seg = htole32(f->can_discard ? BLK_MAX_RANGES : 0),

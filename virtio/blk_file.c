@@ -190,13 +190,14 @@ static int find_size(struct blk_file *f, const char *path, const struct stat *st
 	return 0;
 }
 
-/* Behind the end of a file there is nothing to be lost by the attempt; a device is asked request by request. */
+/* Behind the end of a file there is nothing to be lost by the attempt. Its end is less than a block behind what the
+ * guest sees. A device is asked request by request. */
 static bool can_punch(const struct blk_file *f)
 {
 	if (f->ro)
 		return false;
 	return f->is_device || !fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					  (off_t)align_up(f->bytes, MIB(1)), PAGE_BYTES);
+					  (off_t)(align_up(f->bytes, MIB(1)) + MIB(1)), PAGE_BYTES);
 }
 
 static int open_steps(struct blk_file *f, const char *path, struct err *err)
@@ -364,13 +365,20 @@ static int punch(const struct blk_file *f, const struct blk_range *range)
 	return allocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range);
 }
 
+/* It is a hint. A device of larger sectors takes no parts of these, although the guest was told what to align to. */
 static int discard(const struct blk_file *f, const struct blk_io *io)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < io->nranges && !rc; i++)
 		rc = punch(f, &io->range[i]);
-	return rc;
+	return rc == -EINVAL ? 0 : rc;
+}
+
+/* -EINVAL: not for parts of this device's sectors. */
+static bool has_no_way(int rc)
+{
+	return rc == -EOPNOTSUPP || rc == -EINVAL;
 }
 
 /* For what has no other way to write zeroes. */
@@ -399,9 +407,9 @@ static int zero(const struct blk_file *f, const struct blk_range *range)
 
 	if (range->may_unmap)
 		rc = punch(f, range);
-	if (rc == -EOPNOTSUPP)
+	if (has_no_way(rc))
 		rc = allocate(f, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, range);
-	if (rc == -EOPNOTSUPP)
+	if (has_no_way(rc))
 		rc = write_zero_bytes(f, range);
 	return rc;
 }

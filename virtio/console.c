@@ -279,15 +279,13 @@ static bool handle_turn(struct virtio_console *con)
 static void handle_messages(struct virtio_console *con)
 {
 	struct virtio_device *dev = &con->virtio;
-	bool again;
+	bool more;
 
 	do {
-		bool empty = handle_turn(con);
-
+		more = !handle_turn(con);
 		virtio_interrupt(dev, CONTROL_OUT_QUEUE);
-		again = empty ? virtio_rest(dev, CONTROL_OUT_QUEUE)
-			      : !virtio_yield(dev, CONTROL_OUT_QUEUE);
-	} while (again);
+		more = more || virtio_rest(dev, CONTROL_OUT_QUEUE);
+	} while (more && !virtio_yield(dev, CONTROL_OUT_QUEUE));
 }
 
 /* ---- the device ---- */

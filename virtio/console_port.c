@@ -114,6 +114,14 @@ static bool receive_one(struct virtio_console_port *port)
 
 enum turn { TURN_STUCK, TURN_EMPTY, TURN_OVER };
 
+/* A queue to which something was added meanwhile was not empty: a guest that adds as fast as it is served does not
+ * keep the thread from others. */
+static enum turn end_turn(struct virtio_device *dev, unsigned n, enum turn turn)
+{
+	virtio_interrupt(dev, n);
+	return turn == TURN_EMPTY && virtio_rest(dev, n) ? TURN_OVER : turn;
+}
+
 /* No buffers: nothing is read, so nothing is watched. */
 static enum turn receive_turn(struct virtio_console_port *port)
 {
@@ -137,17 +145,13 @@ void console_port_serve_in(struct virtio_console_port *port)
 {
 	struct virtio_device *dev = &port->console->virtio;
 	unsigned n = console_in_queue(port->id);
-	bool again;
+	enum turn turn;
 
 	if (!dev->live)
 		return;
-	do {
-		enum turn turn = receive_turn(port);
-
-		virtio_interrupt(dev, n);
-		again = (turn == TURN_EMPTY && virtio_rest(dev, n)) ||
-			(turn == TURN_OVER && !virtio_yield(dev, n));
-	} while (again);
+	do
+		turn = end_turn(dev, n, receive_turn(port));
+	while (turn == TURN_OVER && !virtio_yield(dev, n));
 }
 
 /* ---- out of the guest ---- */
@@ -305,16 +309,12 @@ void console_port_serve_out(struct virtio_console_port *port)
 	struct virtio_device *dev = &port->console->virtio;
 	unsigned n = console_out_queue(port->id);
 	enum turn turn;
-	bool again;
 
 	if (!dev->live)
 		return;
-	do {
-		turn = send_turn(port);
-		virtio_interrupt(dev, n);
-		again = (turn == TURN_EMPTY && virtio_rest(dev, n)) ||
-			(turn == TURN_OVER && !virtio_yield(dev, n));
-	} while (again);
+	do
+		turn = end_turn(dev, n, send_turn(port));
+	while (turn == TURN_OVER && !virtio_yield(dev, n));
 	if (turn == TURN_STUCK)
 		return;
 	watch_out(port, false);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/bytes.h"
+#include "lib/clock.h"
 #include "lib/types.h"
 #include "virtio/net_private.h"
 #include "virtio/vhost_net.h"
@@ -212,11 +213,13 @@ static int change_pairs(struct virtio_net *net, unsigned n)
 
 int net_use_pairs(struct virtio_net *net, unsigned n)
 {
-	unsigned served = net->vhost_runs ? 0 : net->state.pairs, before = net->state.pairs;
+	/* Where vhost could not be started it is tried again, with nothing of the rings held here. */
+	unsigned first_left = net->vhost ? 0 : n, before = net->state.pairs;
+	unsigned served = net->vhost ? 0 : before;
 	int r;
 
 	stop_vhost(net);
-	for (unsigned i = n; i < before; i++)
+	for (unsigned i = first_left; i < before; i++)
 		leave_pair(&net->pair[i]);
 	r = change_pairs(net, n);
 	start_vhost(net);
@@ -243,7 +246,7 @@ static void set_offload(struct virtio_net *net, uint64_t features)
 	struct net_backend *b = net->backend;
 	int r = b->offload && !atomic_load(&net->gone) ? b->ops->set_offload(b, features) : 0;
 
-	if (r)
+	if (r && log_allow(&net->virtio.log, clock_now_ns()))
 		log_warn("%s: cannot set the offloads of %s: %s", net->virtio.label, b->name,
 			 strerror(-r));
 }

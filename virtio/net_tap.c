@@ -93,7 +93,9 @@ static int tap_set_offload(struct net_backend *b, uint64_t features)
 	for (unsigned i = 0; i < ARRAY_SIZE(offloads); i++)
 		if (features & offloads[i].feature)
 			flags |= offloads[i].flag;
-	/* 5.1.3.1: the others mean nothing without it, and the kernel refuses them. */
+	/* 5.1.3.1: some mean nothing without others, and the kernel refuses them. */
+	if (!(flags & (TUN_F_TSO4 | TUN_F_TSO6)))
+		flags &= ~(unsigned)TUN_F_TSO_ECN;
 	if (!(flags & TUN_F_CSUM))
 		flags = 0;
 	return ioctl(tap->fd[0], TUNSETOFFLOAD, (unsigned long)flags) < 0 ? -errno : 0;

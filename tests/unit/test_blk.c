@@ -287,6 +287,59 @@ static void zeroes_with_and_without_a_hole(void **state)
 	bed_close(&bed);
 }
 
+/* A device of 4096-byte sectors over the bed's file; false: none can be had here. */
+static bool make_device(const struct bed *bed, char path[64])
+{
+	char command[128];
+	bool made;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "losetup -f --show -b 4096 %s 2>/dev/null", bed->path);
+	f = popen(command, "r");
+	assert_non_null(f);
+	made = fgets(path, 64, f) != NULL;
+	path[strcspn(path, "\n")] = '\0';
+	return pclose(f) == 0 && made;
+}
+
+/* Through the page cache a guest writes any 512 bytes of it. */
+static void zeroes_and_holes_need_not_be_whole_sectors_of_a_device(void **state)
+{
+	char file[sizeof(((struct bed *)NULL)->path)], device[64], command[128];
+	struct err err = { "" };
+	struct bed bed;
+	int r;
+
+	bed_prepare(&bed, *state, DISK);
+	memcpy(file, bed.path, sizeof(file));
+	if (!make_device(&bed, device)) {
+		print_message("skipped: no loop device of 4096-byte sectors\n");
+		bed_close(&bed);
+		skip();
+	}
+	snprintf(bed.path, sizeof(bed.path), "%s", device);
+	r = bed_try_open(&bed, *state, "", &err);
+	memcpy(bed.path, file, sizeof(file));
+	snprintf(command, sizeof(command), "losetup -d %s", device);
+	assert_int_equal(system(command), 0); /* once it is closed */
+	if (r)
+		fail_msg("%s", err.text);
+	bed_begin(&bed);
+	bed_start(&bed, VIRTIO_BLK_F_FLUSH | VIRTIO_BLK_F_DISCARD | VIRTIO_BLK_F_WRITE_ZEROES);
+	expect_segment(&bed, VIRTIO_BLK_T_WRITE_ZEROES, (struct segment){ 1, 3, 0 },
+		       VIRTIO_BLK_S_OK);
+	expect_segment(&bed, VIRTIO_BLK_T_WRITE_ZEROES, (struct segment){ 9, 1, 1 },
+		       VIRTIO_BLK_S_OK);
+	expect_segment(&bed, VIRTIO_BLK_T_DISCARD, (struct segment){ 17, 1, 0 }, VIRTIO_BLK_S_OK);
+	expect_status(&bed, "flush", plain(VIRTIO_BLK_T_FLUSH), VIRTIO_BLK_S_OK);
+	expect_file(&bed, 0, 512, pattern);
+	expect_file(&bed, 512, 3 * 512, is_zero);
+	expect_file(&bed, 4 * 512, 5 * 512, pattern);
+	expect_file(&bed, 9 * 512, 512, is_zero);
+	expect_file(&bed, 10 * 512, 512, pattern);
+	bed_close(&bed);
+}
+
 static void segments_are_checked(void **state)
 {
 	struct segment many[BLK_MAX_RANGES + 1] = { { 0, 8, 0 } };
@@ -846,7 +899,7 @@ static void the_configuration_describes_the_disk(void **state)
 
 static void the_driver_chooses_the_cache(void **state)
 {
-	uint8_t off = 0, wrong = 2;
+	uint8_t off = 0, on = 1, wrong = 2;
 	struct bed bed;
 
 	bed_open(&bed, *state, DISK, "");
@@ -866,7 +919,34 @@ static void the_driver_chooses_the_cache(void **state)
 	assert_true(bed.blk.limits.write_through);
 	virtio_config_write(&bed.blk.virtio, 32, &off, 1);
 	assert_int_equal(config(&bed, 32, 1), 1);
+	/* One that may choose, but cannot flush either. */
+	virtio_set_status(&bed.blk.virtio, 0);
+	bed_start(&bed, VIRTIO_BLK_F_CONFIG_WCE);
+	assert_int_equal(config(&bed, 32, 1), 0);
+	assert_true(bed.blk.limits.write_through);
+	virtio_config_write(&bed.blk.virtio, 32, &on, 1);
+	assert_true(bed.blk.limits.write_through);
 	bed_close(&bed);
+}
+
+/* What is behind the last whole block is not the guest's, nor anybody's to try things on. */
+static void opening_changes_nothing_behind_the_last_block(void **state)
+{
+	static const char *const options[] = { "", ",direct" };
+	uint8_t tail[100], found[100] = { 0 };
+	struct err err = { "" };
+	struct bed bed;
+
+	memset(tail, 0x5a, sizeof(tail));
+	for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
+		bed_prepare(&bed, *state, MIB(1));
+		assert_int_equal(pwrite(bed.fd, tail, sizeof(tail), MIB(1)), sizeof(tail));
+		if (bed_try_open(&bed, *state, options[i], &err) < 0)
+			print_message("\"%s\": %s\n", options[i], err.text);
+		assert_int_equal(pread(bed.fd, found, sizeof(found), MIB(1)), sizeof(found));
+		assert_memory_equal(found, tail, sizeof(tail));
+		bed_close(&bed);
+	}
 }
 
 static void all_state_is_declared(void **state)
@@ -969,6 +1049,7 @@ int main(void)
 		BOTH(unknown_types_are_unsupported),
 		BOTH(discard_makes_a_hole),
 		BOTH(zeroes_with_and_without_a_hole),
+		BOTH(zeroes_and_holes_need_not_be_whole_sectors_of_a_device),
 		BOTH(segments_are_checked),
 		BOTH(a_disk_that_is_only_read_stays_as_it_is),
 		BOTH(without_header_or_status_the_device_is_broken),
@@ -991,6 +1072,7 @@ int main(void)
 		BOTH(a_poisoned_bounced_buffer_is_an_io_error),
 		BOTH(the_configuration_describes_the_disk),
 		BOTH(the_driver_chooses_the_cache),
+		BOTH(opening_changes_nothing_behind_the_last_block),
 		BOTH(a_second_writer_is_refused),
 		BOTH(what_is_no_disk_is_refused),
 		BOTH(a_fault_behind_the_end_is_refused),

@@ -181,22 +181,40 @@ static void frames_go_both_ways_with_offloads_and_without(void **state)
 	net_tear_down(&n);
 }
 
+/* Standard error, while we listen. */
+struct ear {
+	int before;
+	FILE *f;
+};
+
+static struct ear listen_to_errors(void)
+{
+	struct ear ear = { dup(STDERR_FILENO), tmpfile() };
+
+	assert_non_null(ear.f);
+	assert_true(ear.before >= 0 && dup2(fileno(ear.f), STDERR_FILENO) >= 0);
+	return ear;
+}
+
+static void heard(struct ear *ear, char *said, size_t room)
+{
+	size_t got;
+
+	assert_true(dup2(ear->before, STDERR_FILENO) >= 0);
+	close(ear->before);
+	rewind(ear->f);
+	got = fread(said, 1, room - 1, ear->f);
+	said[got] = '\0';
+	fclose(ear->f);
+}
+
 /* net_build(), and what it says on the way. */
 static void build_and_listen(struct net_guest *n, const char *options, char *said, size_t room)
 {
-	int before = dup(STDERR_FILENO);
-	FILE *f = tmpfile();
-	size_t got;
+	struct ear ear = listen_to_errors();
 
-	assert_non_null(f);
-	assert_true(before >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
 	net_build(n, options);
-	assert_true(dup2(before, STDERR_FILENO) >= 0);
-	close(before);
-	rewind(f);
-	got = fread(said, 1, room - 1, f);
-	said[got] = '\0';
-	fclose(f);
+	heard(&ear, said, room);
 }
 
 static void check_said(const char *said, const char *part)
@@ -220,6 +238,22 @@ static void an_address_that_is_taken_is_warned_of(void **state)
 	check_said(said, NULL);
 	net_tear_down(&second);
 	net_tear_down(&first);
+}
+
+/* 5.1.3.1: ECN needs TSO. A driver that does not know keeps what it may have. */
+static void an_offload_that_needs_another_is_left_out(void **state)
+{
+	struct net_guest n;
+	struct ear ear;
+	char said[400];
+
+	need_taps(state);
+	net_build(&n, "mode=tap,vhost=0");
+	ear = listen_to_errors();
+	guest_set_up(&n.g, NET_FULL | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_ECN);
+	heard(&ear, said, sizeof(said));
+	check_said(said, NULL);
+	net_tear_down(&n);
 }
 
 static uint32_t sum16(const uint8_t *bytes, size_t n, uint32_t sum)
@@ -560,6 +594,7 @@ int main(void)
 		cmocka_unit_test(a_new_one_is_up_and_has_kvmtools_address),
 		cmocka_unit_test(an_address_that_is_taken_is_warned_of),
 		cmocka_unit_test(frames_go_both_ways_with_offloads_and_without),
+		cmocka_unit_test(an_offload_that_needs_another_is_left_out),
 		cmocka_unit_test(a_checksum_may_be_left_to_the_host),
 		cmocka_unit_test(several_queues_are_offered_and_used),
 		cmocka_unit_test(an_interface_that_is_deleted_is_a_dead_link),
