@@ -117,7 +117,8 @@ static enum blk_status status_of(struct virtio_blk *blk, const struct blk_reques
 		return VIRTIO_BLK_S_OK;
 	if (r->io.op == BLK_DISCARD && r->io.result == -EOPNOTSUPP)
 		return VIRTIO_BLK_S_UNSUPP;
-	tell_failure(blk, &r->io);
+	if (r->io.result != -ECANCELED)
+		tell_failure(blk, &r->io);
 	return VIRTIO_BLK_S_IOERR;
 }
 
@@ -340,9 +341,24 @@ static void blk_start(struct virtio_device *dev)
 	blk->limits.write_through = is_write_through(blk);
 }
 
+/* Nobody waits for what has not begun, and it may be as much as a hostile driver can think of. */
+static void drop(struct virtio_blk *blk)
+{
+	while (blk->delayed) {
+		struct blk_request *r = blk->delayed;
+
+		blk->delayed = r->next;
+		r->io.result = -ECANCELED;
+		complete(blk, r);
+	}
+	blk_disk_drop(&blk->disk);
+}
+
 /* Delays are cut short: nobody waits for what was only made slow. */
 static void drain(struct virtio_blk *blk)
 {
+	if (blk->stopping)
+		drop(blk);
 	release_delayed(blk, UINT64_MAX);
 	while (blk_disk_is_busy(&blk->disk))
 		complete_finished(blk, true);

@@ -51,6 +51,8 @@ struct blk_backend_ops {
 	void (*begin)(struct blk_backend *b);
 	/* Append what is done to `done`; with `wait`, which needs something under way, at least one. */
 	void (*finished)(struct blk_backend *b, bool wait, struct blk_list *done);
+	/* Give up what has not begun: it comes back as -ECANCELED. NULL: all has. */
+	void (*drop)(struct blk_backend *b);
 	/* Nothing is under way. */
 	void (*close)(struct blk_backend *b);
 };

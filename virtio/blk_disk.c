@@ -21,6 +21,9 @@
 
 #define CACHED_MAX_BYTES KIB(64)
 
+/* What a ring has begun is not given up when the guest resets, so nothing that takes long. */
+#define RING_MAX_BYTES MIB(4)
+
 /* Disks take this at once: 64 pages wherever they are, and as many bytes. */
 #define DIRECT_MAX_BYTES KIB(256)
 
@@ -74,17 +77,17 @@ void blk_disk_close(struct blk_disk *d)
 	*d = (struct blk_disk){ .file.fd = -1 };
 }
 
-static bool is_split(const struct blk_disk *d, const struct blk_io *io)
+static bool is_long(const struct blk_disk *d, const struct blk_io *io)
 {
-	return d->file.direct && (io->op == BLK_READ || io->op == BLK_WRITE) &&
-	       io->range[0].bytes > DIRECT_MAX_BYTES;
+	return (io->op == BLK_READ || io->op == BLK_WRITE) &&
+	       io->range[0].bytes > (d->file.direct ? DIRECT_MAX_BYTES : RING_MAX_BYTES);
 }
 
 static struct blk_backend *backend_for(const struct blk_disk *d, const struct blk_io *io)
 {
 	struct blk_backend *uring = d->backend[BLK_DISK_URING];
 
-	if (!uring || io->op == BLK_DISCARD || io->op == BLK_WRITE_ZEROES || is_split(d, io) ||
+	if (!uring || io->op == BLK_DISCARD || io->op == BLK_WRITE_ZEROES || is_long(d, io) ||
 	    blk_file_needs_bounce(&d->file, io))
 		return d->backend[BLK_DISK_POOL];
 	return uring;
@@ -116,6 +119,13 @@ void blk_disk_begin(struct blk_disk *d)
 	for (unsigned i = 0; i < BLK_DISK_BACKENDS; i++)
 		if (d->backend[i] && d->backend[i]->under_way)
 			d->backend[i]->ops->begin(d->backend[i]);
+}
+
+void blk_disk_drop(struct blk_disk *d)
+{
+	for (unsigned i = 0; i < BLK_DISK_BACKENDS; i++)
+		if (d->backend[i] && d->backend[i]->ops->drop)
+			d->backend[i]->ops->drop(d->backend[i]);
 }
 
 bool blk_disk_is_busy(const struct blk_disk *d)

@@ -31,6 +31,9 @@ void blk_disk_close(struct blk_disk *d);
 void blk_disk_submit(struct blk_disk *d, struct blk_io *io);
 void blk_disk_begin(struct blk_disk *d);
 
+/* Give up what has not begun: it is finished, with the result -ECANCELED. */
+void blk_disk_drop(struct blk_disk *d);
+
 /* Something was submitted that has not been handed back. */
 bool blk_disk_is_busy(const struct blk_disk *d);
 

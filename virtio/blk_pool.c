@@ -161,6 +161,23 @@ static void pool_finished(struct blk_backend *b, bool wait, struct blk_list *don
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void pool_drop(struct blk_backend *b)
+{
+	struct blk_pool *p = pool_of(b);
+	struct blk_list list;
+
+	blk_list_init(&list);
+	pthread_mutex_lock(&p->lock);
+	blk_list_move(&list, &p->waiting);
+	blk_list_move(&list, &p->submitted);
+	for (struct blk_io *io = list.first, *next; io; io = next) {
+		next = io->next;
+		io->result = -ECANCELED;
+		hand_back(p, io);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* ---- opening, closing ---- */
 
 static void end_threads(struct blk_pool *p)
@@ -194,6 +211,7 @@ static const struct blk_backend_ops pool_ops = {
 	.submit = pool_submit,
 	.begin = pool_begin,
 	.finished = pool_finished,
+	.drop = pool_drop,
 	.close = pool_close,
 };
 

@@ -11,9 +11,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/types.h"
+
 /* A descriptor that may block takes this much at once when poll() calls it writable: less than any pipe,
  * terminal or socket has room for then. */
 #define BLOCKING_CHUNK 256
+
+/* A regular file may take long for what it takes, and all other devices wait meanwhile. */
+#define FAIR_SHARE KIB(256)
 
 /* O_NONBLOCK belongs to the open file, which other processes may share; so the file is opened once more. A
  * socket cannot be, nor a terminal of another user or a pipe nobody reads. To open a terminal's controlling
@@ -92,14 +97,37 @@ static ssize_t result(ssize_t n)
 	return errno == EINTR ? -EAGAIN : -errno;
 }
 
+/* A regular file takes and gives any amount while the thread waits. How many buffers are a fair share; the first is
+ * cut to one in `first` if it alone is more. */
+static unsigned share(const struct iovec **iov, unsigned n, struct iovec *first)
+{
+	size_t bytes = 0;
+
+	for (; n > 1 && !(*iov)->iov_len; n--)
+		(*iov)++;
+	for (unsigned i = 0; i < n; i++) {
+		bytes += (*iov)[i].iov_len < FAIR_SHARE ? (*iov)[i].iov_len : FAIR_SHARE + 1;
+		if (bytes <= FAIR_SHARE)
+			continue;
+		if (i)
+			return i;
+		*first = (struct iovec){ (*iov)->iov_base, FAIR_SHARE };
+		*iov = first;
+		return 1;
+	}
+	return n;
+}
+
 ssize_t console_fd_readv(const struct console_fd *f, const struct iovec *iov, unsigned n)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
+	struct iovec first;
 
 	if (!ready(f, POLLIN))
 		return -EAGAIN;
 	if (f->kind == CONSOLE_FD_SOCKET)
 		return result(recvmsg(f->fd, &msg, MSG_DONTWAIT));
+	n = share(&iov, n, &first);
 	return result(readv(f->fd, iov, (int)n));
 }
 
@@ -117,6 +145,7 @@ static ssize_t write_chunk(int fd, const struct iovec *iov, unsigned n)
 ssize_t console_fd_writev(const struct console_fd *f, const struct iovec *iov, unsigned n)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
+	struct iovec first;
 
 	if (!ready(f, POLLOUT))
 		return -EAGAIN;
@@ -124,6 +153,7 @@ ssize_t console_fd_writev(const struct console_fd *f, const struct iovec *iov, u
 		return result(sendmsg(f->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL));
 	if (f->kind == CONSOLE_FD_BLOCKING)
 		return write_chunk(f->fd, iov, n);
+	n = share(&iov, n, &first);
 	return result(writev(f->fd, iov, (int)n));
 }
 

@@ -601,6 +601,27 @@ static void a_reset_does_not_wait_for_a_delay(void **state)
 	bed_close(&bed);
 }
 
+/* It may be hours of work. */
+static void a_reset_gives_up_what_has_not_begun(void **state)
+{
+	struct bed_request r = rw(true, 0, 4096);
+	struct bed bed;
+
+	bed_open(&bed, *state, DISK, ",delay=1h");
+	prepare_write(&bed, 0, 4096);
+	submit(&bed, 0, 0, &r, 1);
+	assert_false(are_back(&bed, 0, 0, 1));
+	virtio_set_status(&bed.blk.virtio, 0);
+	expect_file(&bed, 0, 4096, pattern);
+	assert_int_equal(atomic_load(&bed.blk.virtio.counts.errors), 0);
+	/* It serves as before. */
+	bed.blk.options.delay_ns = 0;
+	bed_start(&bed, 0);
+	expect_status(&bed, "write", r, VIRTIO_BLK_S_OK);
+	expect_file(&bed, 0, 4096, is_written);
+	bed_close(&bed);
+}
+
 /* ---- many requests, several queues ---- */
 
 static void many_requests_are_all_answered(void **state)
@@ -1061,6 +1082,7 @@ int main(void)
 		BOTH(a_discard_fails_on_request),
 		BOTH(a_delay_holds_requests_back),
 		BOTH(a_reset_does_not_wait_for_a_delay),
+		BOTH(a_reset_gives_up_what_has_not_begun),
 		BOTH(many_requests_are_all_answered),
 		BOTH(as_many_are_served_as_the_queue_has_entries),
 		BOTH(several_queues_are_driven_by_threads),

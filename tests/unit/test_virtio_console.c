@@ -931,6 +931,41 @@ static void the_other_end_of_a_fifo_comes_and_goes(void **state)
 	rmdir(path);
 }
 
+/* So a guest that writes gigabytes to it at once does not hold up all other devices. */
+static void a_regular_file_takes_a_share_at_once(void **state)
+{
+	static const struct {
+		size_t len[3];
+		ssize_t expected;
+	} writes[] = {
+		{ { KIB(100), 0, KIB(100) }, KIB(200) }, { { KIB(200), KIB(200), 1 }, KIB(200) },
+		{ { KIB(256), 1, 1 }, KIB(256) },        { { MIB(1), 1, 1 }, KIB(256) },
+		{ { 0, MIB(1), 1 }, KIB(256) },
+	};
+	char path[] = "/tmp/rasvm-test-XXXXXX";
+	uint8_t *bytes = calloc(1, MIB(1));
+	struct console_fd f;
+	struct err err = { "" };
+
+	(void)state;
+	assert_non_null(bytes);
+	assert_int_equal(console_fd_open(&f, mkstemp(path), O_RDWR, &err), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+		struct iovec iov[3];
+		ssize_t found;
+
+		for (unsigned k = 0; k < 3; k++)
+			iov[k] = (struct iovec){ bytes, writes[i].len[k] };
+		found = console_fd_writev(&f, iov, 3);
+		if (found != writes[i].expected)
+			fail_msg("row %u: expected %zd bytes, found %zd", i, writes[i].expected,
+				 found);
+	}
+	close(f.fd);
+	unlink(path);
+	free(bytes);
+}
+
 /* A pipe that nobody reads yet cannot be opened again. */
 static void a_descriptor_that_must_block_is_asked_first(void **state)
 {
@@ -1053,6 +1088,7 @@ int main(void)
 		ALONE(one_socket_serves_both_directions),
 		ALONE(files_are_read_to_their_end_and_written),
 		ALONE(the_open_file_of_others_does_not_become_non_blocking),
+		cmocka_unit_test(a_regular_file_takes_a_share_at_once),
 		ALONE(a_descriptor_that_must_block_is_asked_first),
 		cmocka_unit_test(the_other_end_of_a_fifo_comes_and_goes),
 		ALONE(what_cannot_be_opened_is_said_and_closed),
