@@ -63,21 +63,21 @@ static void show_row(void *world, const struct client_line *row)
 		      pid, cpus, memory, uptime);
 }
 
-/* Somebody holds its socket, and does not answer. */
-static void show_silent(struct listing *listing)
+/* Somebody holds its socket, and does not answer, or has no room for another client. */
+static void show_state(struct listing *listing, const char *state)
 {
 	char text[256];
 	struct json_write w = json_write_in(text, sizeof(text));
 
 	print_head(listing);
 	if (!listing->json) {
-		print_columns(listing->name, "silent", "-", "-", "-", "-");
+		print_columns(listing->name, state, "-", "-", "-", "-");
 		return;
 	}
 	json_object(&w, NULL);
 	json_text(&w, "row", "guest");
 	json_text(&w, "name", listing->name);
-	json_text(&w, "state", "silent");
+	json_text(&w, "state", state);
 	if (json_finish(&w))
 		fputs(text, stdout);
 }
@@ -95,8 +95,10 @@ static void list_one(struct listing *listing, const struct ctl_dir *dir, const c
 		return; /* it just ended, or just starts */
 	if (r == 0)
 		r = client_do(&client, CTL_STATUS, NULL, NULL, show_row, listing, &ignored);
-	if (r && r != -EPIPE)
-		show_silent(listing);
+	if (r == -EPROTO)
+		show_state(listing, "refused");
+	else if (r && r != -EPIPE)
+		show_state(listing, "silent");
 	client_close(&client);
 }
 

@@ -181,6 +181,11 @@ int exec_options_finish(struct exec_options *options, const struct host_facts *h
 		return err_set(err, -EINVAL,
 			       "--console serial: standard input and output are the command's; "
 			       "--verbose shows the guest's console");
+	if (options->rw && strcmp(cwd, "/") == 0)
+		return err_set(
+			err, -EINVAL,
+			"--rw: the current directory is /, which the guest cannot write; change "
+			"to a directory below it");
 	r = options_finish(&options->run, host, err);
 	if (r == 0)
 		r = add_share(c, options->root, ROOT_TAG, true, err);

@@ -34,6 +34,9 @@ static unsigned utf8_bytes(const unsigned char *s)
 	}
 	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || (c & 0xfffe) == 0xfffe)
 		return 0;
+	/* YAML 1.2, 5.1 and 5.4: control characters, and what 1.1 took for ends of lines. */
+	if (c < 0xa0 || c == 0x2028 || c == 0x2029)
+		return 0;
 	return n;
 }
 

@@ -35,11 +35,12 @@ static const struct {
 	{ "net_failover",   "failover" },
 	{ "virtio_net",     "net_failover" },
 	{ "virtio_net",     "virtio_ring" },
-	{ "netfs",          "fscache" },
+	{ "fscache",        "netfs" },
 	{ "9pnet",          "netfs" },
 	{ "9pnet_virtio",   "virtio_ring" },
 	{ "9pnet_virtio",   "9pnet" },
 	{ "9p",             "netfs" },
+	{ "9p",             "fscache" },
 	{ "9p",             "9pnet" },
 	/* clang-format on */
 };

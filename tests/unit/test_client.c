@@ -9,6 +9,7 @@
 #include <termios.h>
 
 #include "arm64/status.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "ctl_fixture.h"
 
@@ -205,6 +206,25 @@ static void list_shows_guests_that_run(void **state)
 	       "one                  running       4711     3     256M        12s\n", "");
 	expect(s, run(s, command_list, "", WORDS("--json")), 0,
 	       "{\"row\":\"guest\",\"name\":\"fake\"", "");
+}
+
+/* Which is not the same as one that does not answer. */
+static void list_shows_a_guest_that_has_no_room_for_it(void **state)
+{
+	struct scene *s = *state;
+	struct client client[CTL_MAX_CLIENTS];
+	struct err err = { "" };
+
+	start(s, GUEST_PLAIN, "one");
+	for (unsigned i = 0; i < CTL_MAX_CLIENTS; i++)
+		if (client_open(&client[i], "one", &err) ||
+		    client_do(&client[i], CTL_STATUS, NULL, NULL, NULL, NULL, &err))
+			fail_msg("client %u: %s", i, err.text);
+	expect(s, run(s, command_list, "", NO_WORDS), 0, "one                  refused ", "");
+	client_close(&client[0]);
+	expect(s, run(s, command_list, "", NO_WORDS), 0, "one                  running ", "");
+	for (unsigned i = 1; i < CTL_MAX_CLIENTS; i++)
+		client_close(&client[i]);
 }
 
 static void list_removes_what_a_killed_guest_left(void **state)
@@ -488,6 +508,7 @@ int main(void)
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, scene_open, scene_close)
 	const struct CMUnitTest tests[] = {
 		IN_SCENE(list_shows_guests_that_run),
+		IN_SCENE(list_shows_a_guest_that_has_no_room_for_it),
 		IN_SCENE(list_removes_what_a_killed_guest_left),
 		IN_SCENE(a_guest_in_the_home_is_found),
 		IN_SCENE(list_without_a_home_is_no_crash),

@@ -126,6 +126,7 @@ static void help_needs_no_command(void **state)
 static void what_makes_no_sense_is_refused(void **state)
 {
 	(void)state;
+	refuse(ARGS("-k", "Image", "--rw", "--", "true"), "--rw: the current directory is /");
 	refuse(ARGS("-k", "Image"), "no command");
 	refuse(ARGS("-k", "Image", "--"), "no command");
 	refuse(ARGS("-k", "Image", "true", "--", "true"), "one kernel too many");

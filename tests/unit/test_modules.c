@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/modules.h"
+#include "lib/types.h"
 
 static char top[] = "/tmp/rasvm-modules.XXXXXX";
 
@@ -180,6 +181,30 @@ static void without_modules_dep_the_order_is_known(void **state)
 	modules_close(&m);
 }
 
+/* Linux 5.13 to 6.7: fs/fscache/Kconfig selects NETFS_SUPPORT. */
+static void fscache_comes_between_netfs_and_9p(void **state)
+{
+	static const char *const files[] = { "fs/9p/9p.ko", "net/9p/9pnet.ko",
+					     "fs/fscache/fscache.ko", "fs/netfs/netfs.ko" };
+	struct modules m;
+	char path[96];
+
+	(void)state;
+	put("f/usr/lib/modules/6.1/modules.order",
+	    "kernel/fs/fscache/fscache.ko\nkernel/fs/netfs/netfs.ko\nkernel/fs/9p/9p.ko\n"
+	    "kernel/net/9p/9pnet.ko\n");
+	put("f/usr/lib/modules/6.1/modules.builtin", "");
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "f/usr/lib/modules/6.1/kernel/%s", files[i]);
+		put(path, "x");
+	}
+	expect_open(&m, below("f"));
+	expect_add(&m, "9p", 0);
+	assert_string_equal(loaded(&m), "kernel/fs/netfs/netfs.ko kernel/fs/fscache/fscache.ko "
+					"kernel/net/9p/9pnet.ko kernel/fs/9p/9p.ko ");
+	modules_close(&m);
+}
+
 static void what_a_network_interface_needs_is_known(void **state)
 {
 	struct modules m;
@@ -263,6 +288,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_network_interface_needs_is_known, make_top,
 						remove_top),
 		cmocka_unit_test_setup_teardown(without_modules_dep_the_order_is_known, make_top,
+						remove_top),
+		cmocka_unit_test_setup_teardown(fscache_comes_between_netfs_and_9p, make_top,
 						remove_top),
 		cmocka_unit_test_setup_teardown(a_file_that_is_only_listed_is_an_error, make_top,
 						remove_top),

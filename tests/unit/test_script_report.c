@@ -179,6 +179,8 @@ static void any_bytes_are_good_xml(void **state)
 			    (*c >= 0x80 && ((c[0] & 0xe0) != 0xc0 || (c++, *c & 0xc0) != 0x80)))
 				fail_msg("name %04x: found byte %02x in %s", pair, *c,
 					 f.junit_text);
+			else if (*c >= 0x80 && *c < 0xa0 && c[-1] == 0xc2)
+				fail_msg("name %04x: found U+%04x in %s", pair, *c, f.junit_text);
 		drop(&f);
 	}
 }
