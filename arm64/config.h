@@ -56,8 +56,8 @@ struct run_config {
 	unsigned cpus;
 	uint64_t ram_bytes;
 	const char *name; /* guest name or NULL */
-	const struct ctl_place
-		*place; /* where it is controlled, taken; NULL: nowhere. The caller's */
+	/* Where it is controlled: taken, the caller's; NULL: nowhere. */
+	const struct ctl_place *place;
 
 	enum mem_backing backing;
 	const char *backing_path;

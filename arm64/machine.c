@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arm64/boot.h"
@@ -803,6 +804,16 @@ static enum vm_event live_once(struct vm *vm, bool warm, struct err *err)
 	return atomic_load(&vm->event);
 }
 
+/* What the guest wrote to its ports before it reset, while there is somebody who takes it. Signals wait meanwhile. */
+static void finish_ports(const struct vm *vm)
+{
+	const struct timespec nap = { .tv_nsec = (long)(PORT_POLL_MS * NS_PER_MS) };
+	uint64_t end_ns = clock_now_ns() + NS_PER_SEC;
+
+	while (!devices_drained(vm) && clock_now_ns() < end_ns)
+		nanosleep(&nap, NULL);
+}
+
 /* Make everything as after power-on; a warm reset keeps RAM but for what is loaded again, and for lost
  * pages, which are replaced. STATUS_POWEROFF, or the exit status of what went wrong. */
 static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
@@ -813,6 +824,7 @@ static enum exit_status prepare_reset(struct vm *vm, bool warm, struct err *err)
 	if (trace_on(&vm->trace))
 		trace_event(&vm->trace, clock_now_ns() - vm->started_ns, 0,
 			    warm ? "warm_reset" : "reset");
+	finish_ports(vm);
 	bus_quiesce(&vm->bus);
 	vm_destroy(vm);
 	bus_reset(&vm->bus);

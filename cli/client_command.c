@@ -80,7 +80,7 @@ static int do_inject(const struct client_options *o, struct err *err)
 /* ---- stop ---- */
 
 /* For the rest of a guest's end after its connections were closed. */
-#define GONE_NS (2 * NS_PER_SEC)
+#define GONE_NS (10 * NS_PER_SEC)
 
 static void see_state(void *paused, const struct client_line *row)
 {
@@ -165,22 +165,22 @@ static int stop(struct client *client, const struct client_options *o, struct er
 	return r == -ETIMEDOUT && o->force ? end_now(client, err) : r;
 }
 
-/* Its last connection closes a little before the name is free, which whoever starts it anew waits for. */
+/* Its connections close before its devices do, and the name is free after that, which whoever starts it anew waits
+ * for. Nobody answers a new connection; it ends with the name. */
 static void wait_gone(const char *name)
 {
 	uint64_t deadline_ns = clock_now_ns() + GONE_NS;
-	const struct timespec pause = { .tv_nsec = NS_PER_MS };
 	struct client client;
+	struct client_line line;
 	struct err err;
+	int r;
 
-	while (clock_now_ns() < deadline_ns) {
-		int r = client_open(&client, name, &err);
-
+	do {
+		r = client_open(&client, name, &err);
+		if (r == 0)
+			r = client_receive(&client, &line, deadline_ns, &err);
 		client_close(&client);
-		if (r)
-			return;
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-	}
+	} while (r == 0 && clock_now_ns() < deadline_ns);
 }
 
 static int do_stop(const struct client_options *o, struct err *err)

@@ -63,7 +63,7 @@ static void show_row(void *world, const struct client_line *row)
 		      pid, cpus, memory, uptime);
 }
 
-/* Somebody holds its socket, and does not answer, or has no room for another client. */
+/* Somebody holds its socket, and does not answer, or not to us. */
 static void show_state(struct listing *listing, const char *state)
 {
 	char text[256];

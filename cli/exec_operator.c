@@ -38,9 +38,13 @@ static void receive(void *arg, const uint8_t *bytes, unsigned n)
 		log_debug("exec: eventfd: %s", strerror(errno));
 }
 
+/* A terminal would stop whoever reads it from the background, though nothing was typed. */
 static int own_copy(int fd, int *copy, struct err *err)
 {
-	*copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd == STDIN_FILENO && tty_in_background(fd))
+		*copy = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	else
+		*copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	return *copy < 0 ? err_set(err, -errno, "standard stream %d: %s", fd, strerror(errno)) : 0;
 }
 
@@ -58,11 +62,6 @@ int exec_operator_ports(struct exec_operator *op, struct console_port_config por
 		for (int i = 0; i < 3 && fd[i] >= 0; i++)
 			close(fd[i]);
 		return r;
-	}
-	/* A terminal would stop whoever reads it from the background, though nothing was typed. */
-	if (tty_in_background(STDIN_FILENO)) {
-		close(fd[0]);
-		fd[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	ports[0] = (struct console_port_config){ .name = "rasvm.in", .in_fd = fd[0], .out_fd = -1 };
 	ports[1] = (struct console_port_config){

@@ -490,7 +490,7 @@ struct virtq *virtio_queue_to_set_up(struct virtio_device *dev)
 	return q;
 }
 
-/* Only the whole device can be made to finish what it has; that is brief. */
+/* Only the whole device can be made to finish what it has. */
 static void disable_on_io(void *arg)
 {
 	const struct virtio_doorbell *bell = arg;

@@ -1,4 +1,5 @@
 /* Which of a disk's backends serves a request. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +41,7 @@ static void open_both(struct both *both, bool direct)
 /* The backend that a request of `bytes` in one buffer goes to. */
 static unsigned asked(struct both *both, enum blk_op op, uint64_t bytes)
 {
-	static uint8_t buffer[MIB(1)] __attribute__((aligned(512)));
+	static uint8_t buffer[MIB(5)] __attribute__((aligned(512)));
 	struct iovec iov = { buffer, bytes };
 	struct blk_io io = { .op = op,
 			     .iov = &iov,
@@ -66,7 +67,8 @@ static void each_request_goes_where_it_is_served_best(void **state)
 		/* clang-format off */
 		{ "a short read",                       false, BLK_READ,         4096,       BLK_DISK_URING },
 		{ "a long read of what may be cached",  false, BLK_READ,         MIB(1),     BLK_DISK_URING },
-		{ "a long write to the cache",          false, BLK_WRITE,        MIB(1),     BLK_DISK_URING },
+		{ "a long write to the cache",          false, BLK_WRITE,        MIB(4),     BLK_DISK_URING },
+		{ "what takes too long for a ring",     false, BLK_WRITE,        MIB(4) + 512, BLK_DISK_POOL },
 		{ "a flush",                            true,  BLK_FLUSH,        0,          BLK_DISK_URING },
 		{ "a short direct read",                true,  BLK_READ,         4096,       BLK_DISK_URING },
 		{ "the longest that no disk splits",    true,  BLK_READ,         KIB(256),   BLK_DISK_URING },
@@ -105,11 +107,38 @@ static void without_a_ring_the_threads_serve_all(void **state)
 	assert_int_equal(asked(&both, BLK_FLUSH, 0), BLK_DISK_POOL);
 }
 
+/* Submitted, but not begun: given back unserved, each once. */
+static void what_is_dropped_comes_back(void **state)
+{
+	struct blk_disk disk = { .file = { .fd = -1, .block_bytes = 512, .memory_align = 512 } };
+	struct blk_io io[5] = { { .op = BLK_FLUSH } };
+	struct err err = { "" };
+	struct blk_list done;
+	unsigned n = 0;
+
+	(void)state;
+	blk_list_init(&disk.done);
+	assert_int_equal(blk_pool_open(&disk.backend[BLK_DISK_POOL], &disk.file, &err), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(io); i++) {
+		io[i].op = BLK_FLUSH;
+		blk_disk_submit(&disk, &io[i]);
+	}
+	blk_disk_drop(&disk);
+	blk_list_init(&done);
+	blk_disk_finished(&disk, true, &done);
+	for (const struct blk_io *at = done.first; at; at = at->next, n++)
+		assert_int_equal(at->result, -ECANCELED);
+	assert_int_equal(n, ARRAY_SIZE(io));
+	assert_false(blk_disk_is_busy(&disk));
+	disk.backend[BLK_DISK_POOL]->ops->close(disk.backend[BLK_DISK_POOL]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_request_goes_where_it_is_served_best),
 		cmocka_unit_test(without_a_ring_the_threads_serve_all),
+		cmocka_unit_test(what_is_dropped_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

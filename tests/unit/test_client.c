@@ -19,6 +19,7 @@ enum guest_kind {
 	GUEST_POWERS_OFF, /* at its power button */
 	GUEST_ECHOES,     /* its input on the serial port, and ends at "bye" */
 	GUEST_BUSY,       /* ... at its power button, pressed again: before, it starts anew */
+	GUEST_CLEANS_UP,  /* ... for a while, after its connections have closed */
 	GUEST_LINGERS,    /* over, until it is asked to stop for the second time */
 };
 
@@ -28,13 +29,17 @@ struct scene {
 	char out[16384], errors[4096];
 };
 
-static void end_server(struct ctl_fixture *f)
+static void end_server(struct ctl_fixture *f, enum guest_kind kind)
 {
 	struct ctl_line line;
 
 	ctl_event(&line, "ended");
 	json_number(&line.w, "status", 0);
 	ctl_tell(&f->ctl, CTL_EVENT_STATE, &line);
+	if (kind == GUEST_CLEANS_UP) {
+		ctl_close(&f->ctl);
+		usleep(300000);
+	}
 	fixture_stop(f);
 	_exit(0);
 }
@@ -43,6 +48,7 @@ static bool is_over(const struct ctl_fixture *f, enum guest_kind kind)
 {
 	switch (kind) {
 	case GUEST_POWERS_OFF:
+	case GUEST_CLEANS_UP:
 		return f->guest.stopped || f->guest.done[CTL_POWERDOWN];
 	case GUEST_BUSY:
 		return f->guest.done[CTL_POWERDOWN] == 2;
@@ -53,14 +59,14 @@ static bool is_over(const struct ctl_fixture *f, enum guest_kind kind)
 	}
 }
 
-static void echo(struct ctl_fixture *f)
+static void echo(struct ctl_fixture *f, enum guest_kind kind)
 {
 	if (f->guest.done[CTL_SEND] == 0)
 		return;
 	f->guest.done[CTL_SEND] = 0;
 	ctl_tell_bytes(&f->ctl, CTL_EVENT_CONSOLE, (const uint8_t *)f->guest.text, f->guest.nbytes);
 	if (memmem(f->guest.text, f->guest.nbytes, "bye", 3))
-		end_server(f);
+		end_server(f, kind);
 }
 
 static void serve(struct ctl_fixture *f, enum guest_kind kind, const char *name)
@@ -84,9 +90,9 @@ static void serve(struct ctl_fixture *f, enum guest_kind kind, const char *name)
 		    !f->guest.done[CTL_POWERDOWN])
 			f->guest.fails = -EBUSY;
 		if (is_over(f, kind))
-			end_server(f);
+			end_server(f, kind);
 		if (kind == GUEST_ECHOES)
-			echo(f);
+			echo(f, kind);
 	}
 }
 
@@ -344,6 +350,20 @@ static void stop_presses_the_power_button(void **state)
 	expect(s, run(s, command_stop, "", WORDS("one")), 1, "", "no guest called");
 }
 
+static void stop_waits_until_the_name_is_free(void **state)
+{
+	struct scene *s = *state;
+	struct ctl_env env = ctl_env_now();
+	struct ctl_place place;
+	struct err err = { "" };
+
+	start(s, GUEST_CLEANS_UP, "one");
+	expect(s, run(s, command_stop, "", WORDS("one")), 0, "", "");
+	if (ctl_place_take(&place, &env, "one", &err))
+		fail_msg("expected a name to start again with, found: %s", err.text);
+	ctl_place_leave(&place);
+}
+
 static void stop_without_force_leaves_a_guest_that_ignores_it(void **state)
 {
 	struct scene *s = *state;
@@ -517,6 +537,7 @@ int main(void)
 		IN_SCENE(simple_commands_reach_the_guest),
 		IN_SCENE(what_guests_answer_is_shown),
 		IN_SCENE(stop_presses_the_power_button),
+		IN_SCENE(stop_waits_until_the_name_is_free),
 		IN_SCENE(stop_without_force_leaves_a_guest_that_ignores_it),
 		IN_SCENE(a_paused_guest_is_stopped_by_force_only),
 		IN_SCENE(a_button_that_cannot_be_pressed_now_is_pressed_again),

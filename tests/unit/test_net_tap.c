@@ -24,6 +24,8 @@
 /* Why no taps can be made here, for those who ask; empty: they can. */
 struct place {
 	char why_not[64];
+	FILE *errors; /* standard error, while a test listens; else NULL */
+	int stderr_before;
 };
 
 /* The tests' state. */
@@ -181,40 +183,45 @@ static void frames_go_both_ways_with_offloads_and_without(void **state)
 	net_tear_down(&n);
 }
 
-/* Standard error, while we listen. */
-struct ear {
-	int before;
-	FILE *f;
-};
-
-static struct ear listen_to_errors(void)
+static void listen_to_errors(struct place *place)
 {
-	struct ear ear = { dup(STDERR_FILENO), tmpfile() };
-
-	assert_non_null(ear.f);
-	assert_true(ear.before >= 0 && dup2(fileno(ear.f), STDERR_FILENO) >= 0);
-	return ear;
+	place->errors = tmpfile();
+	assert_non_null(place->errors);
+	place->stderr_before = dup(STDERR_FILENO);
+	assert_true(place->stderr_before >= 0 && dup2(fileno(place->errors), STDERR_FILENO) >= 0);
 }
 
-static void heard(struct ear *ear, char *said, size_t room)
+/* Also of a test that has failed meanwhile, or did not listen. */
+static int end_of_listening(void **state)
+{
+	struct place *place = *state;
+
+	if (!place->errors)
+		return 0;
+	dup2(place->stderr_before, STDERR_FILENO);
+	close(place->stderr_before);
+	fclose(place->errors);
+	place->errors = NULL;
+	return 0;
+}
+
+static void heard(struct place *place, char *said, size_t room)
 {
 	size_t got;
 
-	assert_true(dup2(ear->before, STDERR_FILENO) >= 0);
-	close(ear->before);
-	rewind(ear->f);
-	got = fread(said, 1, room - 1, ear->f);
+	rewind(place->errors);
+	got = fread(said, 1, room - 1, place->errors);
 	said[got] = '\0';
-	fclose(ear->f);
+	end_of_listening((void **)&place);
 }
 
 /* net_build(), and what it says on the way. */
-static void build_and_listen(struct net_guest *n, const char *options, char *said, size_t room)
+static void build_and_listen(void **state, struct net_guest *n, const char *options, char *said,
+			     size_t room)
 {
-	struct ear ear = listen_to_errors();
-
+	listen_to_errors(*state);
 	net_build(n, options);
-	heard(&ear, said, room);
+	heard(*state, said, room);
 }
 
 static void check_said(const char *said, const char *part)
@@ -229,12 +236,13 @@ static void an_address_that_is_taken_is_warned_of(void **state)
 	char said[400];
 
 	need_taps(state);
-	build_and_listen(&first, "tapif=rasvm9,vhost=0", said, sizeof(said));
+	build_and_listen(state, &first, "tapif=rasvm9,vhost=0", said, sizeof(said));
 	check_said(said, NULL);
-	build_and_listen(&second, "tapif=rasvm8,vhost=0", said, sizeof(said));
+	build_and_listen(state, &second, "tapif=rasvm8,vhost=0", said, sizeof(said));
 	check_said(said, "192.168.33.1, the address for rasvm8, is that of rasvm9 already");
 	net_tear_down(&second);
-	build_and_listen(&second, "tapif=rasvm8,host_ip=192.168.40.1,vhost=0", said, sizeof(said));
+	build_and_listen(state, &second, "tapif=rasvm8,host_ip=192.168.40.1,vhost=0", said,
+			 sizeof(said));
 	check_said(said, NULL);
 	net_tear_down(&second);
 	net_tear_down(&first);
@@ -244,14 +252,13 @@ static void an_address_that_is_taken_is_warned_of(void **state)
 static void an_offload_that_needs_another_is_left_out(void **state)
 {
 	struct net_guest n;
-	struct ear ear;
 	char said[400];
 
 	need_taps(state);
 	net_build(&n, "mode=tap,vhost=0");
-	ear = listen_to_errors();
+	listen_to_errors(*state);
 	guest_set_up(&n.g, NET_FULL | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_ECN);
-	heard(&ear, said, sizeof(said));
+	heard(*state, said, sizeof(said));
 	check_said(said, NULL);
 	net_tear_down(&n);
 }
@@ -505,14 +512,14 @@ static void an_mtu_beyond_that_of_an_existing_one_is_warned_of(void **state)
 
 	need_taps(state);
 	make_lasting("rasvm2", true);
-	build_and_listen(&n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
+	build_and_listen(state, &n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
 	check_said(said, "told mtu=9000, but that of rasvm2 is 1500");
 	net_tear_down(&n);
-	build_and_listen(&n, "tapif=rasvm2,mtu=1500,vhost=0", said, sizeof(said));
+	build_and_listen(state, &n, "tapif=rasvm2,mtu=1500,vhost=0", said, sizeof(said));
 	check_said(said, NULL);
 	net_tear_down(&n);
 	make_lasting("rasvm2", false);
-	build_and_listen(&n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
+	build_and_listen(state, &n, "tapif=rasvm2,mtu=9000,vhost=0", said, sizeof(said));
 	check_said(said, NULL);
 	net_tear_down(&n);
 }
@@ -592,16 +599,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_one_is_up_and_has_kvmtools_address),
-		cmocka_unit_test(an_address_that_is_taken_is_warned_of),
+		cmocka_unit_test_teardown(an_address_that_is_taken_is_warned_of, end_of_listening),
 		cmocka_unit_test(frames_go_both_ways_with_offloads_and_without),
-		cmocka_unit_test(an_offload_that_needs_another_is_left_out),
+		cmocka_unit_test_teardown(an_offload_that_needs_another_is_left_out,
+					  end_of_listening),
 		cmocka_unit_test(a_checksum_may_be_left_to_the_host),
 		cmocka_unit_test(several_queues_are_offered_and_used),
 		cmocka_unit_test(an_interface_that_is_deleted_is_a_dead_link),
 		cmocka_unit_test(scripts_are_run_with_the_interfaces_name),
 		cmocka_unit_test(what_a_script_did_is_undone_if_the_rest_fails),
 		cmocka_unit_test(what_cannot_be_used_is_named),
-		cmocka_unit_test(an_mtu_beyond_that_of_an_existing_one_is_warned_of),
+		cmocka_unit_test_teardown(an_mtu_beyond_that_of_an_existing_one_is_warned_of,
+					  end_of_listening),
 		cmocka_unit_test(an_inherited_one_is_used_as_it_is),
 		cmocka_unit_test(an_inherited_tun_is_refused),
 		cmocka_unit_test(the_kernel_can_serve_the_queues),

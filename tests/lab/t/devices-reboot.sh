@@ -29,11 +29,12 @@ expect-exit interrupted
 END
 for transport in pci ${SOAK:+mmio}; do
 	run_vm -k "$KERNEL" -i initrd -m 192M -c 2 --timeout 800s --virtio-transport "$transport" --rng \
-		-p "$PARAMS rasvm.steps=found:1+1+$transport,disk:vda+blk0,rng,share_rw:one,link_up:eth0,all_work,reboot" \
-		-d disk.img --9p share,one -n mode=tap,host_ip=192.168.78.1 \
+		-p "$PARAMS rasvm.steps=found:1+1+$transport,disk:vda+blk0,rng,share_rw:one,link_up:eth0,all_work,says:last+words,reboot" \
+		--port "last,out=$transport.said" -d disk.img --9p share,one -n mode=tap,host_ip=192.168.78.1 \
 		--script reboots.script --tap results.tap </dev/null
 	status_is "$transport: the script" 0
 	is "$transport: lives" "$(grep -c '^ok .*life' results.tap)" $((lives + 1))
+	is "$transport: what was said right before a reboot" "$(grep -c '^words$' "$transport.said")" $lives
 	has_not "$transport: nothing failed" "$OUT" 'guest: not ok'
 	has_not "$transport: nothing failed on standard error" "$ERR" 'guest: not ok'
 done

@@ -19,6 +19,12 @@ status_is 'not executable' 126
 ex -- sh -c 'kill -SEGV $$' </dev/null
 status_is 'killed by a signal' 120
 has 'killed: which' "$ERR" '^rasvm exec: the command was killed by signal 11 '
+rasvm exec -k "$KERNEL" -c 1 -m 256M -p "$PATIENT" --modules "$MODULES" -- echo words </dev/null >/dev/full 2>"$ERR"
+STATUS=$?
+: >"$OUT"
+show_vm
+status_is 'output to a full disk' 255
+has 'output to a full disk: said' "$ERR" '^rasvm exec: the command succeeded, but not all'
 
 # Ends of the guest. Output is relayed by the guest's init, which needs its time before a panic.
 ex -- sh -c 'echo before; sleep 2; echo c >/proc/sysrq-trigger; sleep 100' </dev/null
@@ -35,6 +41,11 @@ STATUS=$?
 show_vm
 status_is 'a kernel without drivers' 125
 has 'without drivers: what to do' "$ERR" 'by --modules'
+rasvm exec -k "$KERNEL" -c 1 -m 256M -p "$PATIENT rdinit=/nowhere" --modules "$MODULES" -- true </dev/null >"$OUT" 2>"$ERR"
+STATUS=$?
+show_vm
+status_is 'a panic before the command' 125
+has 'a panic before the command: the console is shown' "$ERR" 'Kernel panic - not syncing'
 ex --boot-timeout 1ms -- true </dev/null
 status_is '--boot-timeout' 125
 has '--boot-timeout: said' "$ERR" 'did not start the command within --boot-timeout'
