@@ -95,7 +95,7 @@ all: $(BUILD)/rasvm $(BUILD)/rasvm.1 $(BUILD)/rasvm.bash
 help:
 	@echo 'make              the program for arm64, its man page and completion, in $(BUILD)/'
 	@echo 'make demo         hardware errors in front of a Debian guest; HTML=FILE writes the timeline'
-	@echo 'make check        all tests; T=name runs one (a unit test or a lab test)'
+	@echo 'make check        all tests but the long ones; T=name runs one (a unit test or a lab test)'
 	@echo 'make check-fast   unit tests and static checks only, no emulated host'
 	@echo 'make check-model  every reachable state of the real SDEI and PSCI code; the thread protocol'
 	@echo 'make fuzz         libFuzzer on the firmware, FUZZ_SECONDS=60'
@@ -106,7 +106,7 @@ help:
 	@echo 'make tidy         clang-tidy, cppcheck, shellcheck'
 	@echo 'make format       clang-format; format-check only looks'
 	@echo 'make install      program, man page, completion; DESTDIR= PREFIX=$(PREFIX)'
-	@echo 'make clean        remove $(BUILD)/ but for the lab cache; distclean removes all of it'
+	@echo 'make clean        remove what was compiled; distclean removes all of $(BUILD)/'
 	@echo
 	@echo 'V=1 shows commands. SAN=address,undefined or SAN=thread builds the unit tests with it.'
 	@echo 'LAB_CPU=max|neoverse-n1|cortex-a57, LAB_GIC=2, LAB_KERNEL=path choose the emulated host.'

@@ -14,7 +14,7 @@ const struct status_row status_table[] = {
 	{ STATUS_TIMEOUT,     "timeout",     "the time given with --timeout passed" },
 	{ STATUS_HIBERNATE,   "hibernate",   "the guest powered off after saving its memory" },
 	{ STATUS_ALL_OFF,     "all-off",     "every CPU is off: nothing can run any more" },
-	{ STATUS_INTERRUPTED, "interrupted", "stopped by a signal or by Ctrl-a x" },
+	{ STATUS_INTERRUPTED, "interrupted", "stopped by a signal, Ctrl-a x, rasvm stop --force or a script" },
 	{ STATUS_HARDWARE,    "hardware",    "a hardware memory error that the guest could not be told of" },
 	{ STATUS_SCRIPT,      "script",      "a result of --script is not ok" },
 	{ STATUS_GUEST_EXIT,  "guest-exit",  "and above, to 127: the guest ended the run by its exit call, with the status less 64" },

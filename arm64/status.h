@@ -1,4 +1,4 @@
-/* Exit statuses of `rasvm run`: part of the command's interface, see docs/rasvm.1 "EXIT STATUS". */
+/* Exit statuses of `rasvm run`: part of the command's interface, see docs/rasvm.1.in "EXIT STATUS". */
 #ifndef ARM64_STATUS_H
 #define ARM64_STATUS_H
 
@@ -14,7 +14,7 @@ enum exit_status {
 	STATUS_TIMEOUT = 6,   /* --timeout passed */
 	STATUS_HIBERNATE = 7, /* the guest powered off after saving its memory (SYSTEM_OFF2) */
 	STATUS_ALL_OFF = 8,   /* every PE is off: nothing can run any more */
-	STATUS_INTERRUPTED = 9, /* stopped by a signal or by Ctrl-a x */
+	STATUS_INTERRUPTED = 9, /* stopped by a signal, a key, a client or a script */
 	STATUS_HARDWARE = 10,   /* a hardware memory error that the guest could not be told of */
 	STATUS_SCRIPT = 11,     /* a result of --script is not ok */
 

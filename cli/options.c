@@ -203,7 +203,8 @@ static const struct opt run_rows[] = {
 	  .help = "Trigger an SDEI event at a time after the start, once or again and again. "
 		  "Repeatable.",
 	  .more = "N is a number, private-normal, private-critical, shared-normal, "
-		  "shared-critical or watchdog; a private event needs cpu=." },
+		  "shared-critical, watchdog, ras-normal or ras-critical; a private event needs "
+		  "cpu=." },
 	{ .name = "sdei-watchdog", .kind = OPT_DURATION, .offset = CONFIG(sdei_watchdog_ns),
 	  .arg = "PERIOD", .min = NS_PER_MS, .max = VENDOR_MAX_PERIOD_MS * NS_PER_MS,
 	  .zero = "none",
@@ -282,7 +283,7 @@ static const struct opt run_rows[] = {
 	  .parse = value_parse_console, .print = value_print_console,
 	  .help = "Where the first serial port goes: standard input and output, a new pseudo "
 		  "terminal, nowhere, or a file.",
-	  .more = "A path that contains a slash needs no file= in front." },
+	  .more = "A path that contains a slash or a dot needs no file= in front." },
 
 	{ .kind = OPT_GROUP, .help = "Run control" },
 	{ .name = "on-reset", .kind = OPT_CHOICE, .offset = CONFIG(on_reset), .arg = "reboot|exit",

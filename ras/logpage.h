@@ -6,7 +6,7 @@
  * N entries. rasvm writes entry head % N and then increments head; the guest reads entries up to head and
  * sets tail to how far it has read. A guest that does not move tail loses no error: rasvm waits, and the
  * page map keeps them. Entry, 32 bytes: u64 GPA, u64 bytes, u32 class (0 ao, 1 ar, 2 ce), u32 id, u64
- * nanoseconds since the machine's start.
+ * nanoseconds since the machine's start or last reset.
  */
 #ifndef RAS_LOGPAGE_H
 #define RAS_LOGPAGE_H

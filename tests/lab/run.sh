@@ -112,7 +112,7 @@ run_test() {
 	passed=$((passed + $(count '^ok') - skips))
 	if [ "$failures" != 0 ] || [ -n "$LAB_VERBOSE" ]; then
 		echo "# transcript of $1:"
-		show_transcript | tr -d '\r' | sed 's/^/#   /' | tail -n "${LAB_TRANSCRIPT_LINES:-300}"
+		show_transcript | tr -d '\r' | sed 's/^/#   /' | tail -n 300
 	fi
 	echo "# $1: $failures failed, $((took / 100)).$((took / 10 % 10)) s"
 }
