@@ -120,9 +120,7 @@ static int run_guest(struct exec *x)
 
 	if (add_operator(x, &err) || exec_operator_ports(&x->operator, ports, &err))
 		return fail(&err);
-	config.operators = x->others.op;
-	config.noperators = x->others.n;
-	config.place = x->others.named ? &x->others.place : NULL;
+	run_operators_configure(&x->others, &config);
 	config.port = ports;
 	config.nports = EXEC_PORTS;
 	status = machine_run(&config);

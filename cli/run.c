@@ -46,9 +46,7 @@ static int run_operated(const struct run_options *options, struct run_operators 
 		run_operators_close(operators);
 		return usage_error(&err);
 	}
-	config.operators = operators->op;
-	config.noperators = operators->n;
-	config.place = operators->named ? &operators->place : NULL;
+	run_operators_configure(operators, &config);
 	status = machine_run(&config);
 	if (run_operators_close(operators) < 0 && status == STATUS_POWEROFF)
 		status = STATUS_INTERNAL;

@@ -99,6 +99,13 @@ int run_operators_open(struct run_operators *o, const struct run_options *option
 	return rc;
 }
 
+void run_operators_configure(const struct run_operators *o, struct run_config *config)
+{
+	config->operators = o->op;
+	config->noperators = o->n;
+	config->place = o->named ? &o->place : NULL;
+}
+
 static int close_file(FILE *f)
 {
 	return f && fclose(f) != 0 ? -EIO : 0;

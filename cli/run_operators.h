@@ -35,6 +35,9 @@ int run_operators_load(struct run_operators *operators, const struct script_opti
 int run_operators_open(struct run_operators *operators, const struct run_options *options,
 		       struct err *err) __attribute__((warn_unused_result));
 
+/* What was opened goes into `config`, for a run; `operators` outlives it. */
+void run_operators_configure(const struct run_operators *operators, struct run_config *config);
+
 /* 0, or -EIO with a message: not all could be written. */
 int run_operators_close(struct run_operators *operators);
 

@@ -278,14 +278,8 @@ static bool handle_turn(struct virtio_console *con)
 
 static void handle_messages(struct virtio_console *con)
 {
-	struct virtio_device *dev = &con->virtio;
-	bool more;
-
-	do {
-		more = !handle_turn(con);
-		virtio_interrupt(dev, CONTROL_OUT_QUEUE);
-		more = more || virtio_rest(dev, CONTROL_OUT_QUEUE);
-	} while (more && !virtio_yield(dev, CONTROL_OUT_QUEUE));
+	while (virtio_end_turn(&con->virtio, CONTROL_OUT_QUEUE, handle_turn(con)))
+		;
 }
 
 /* ---- the device ---- */

@@ -193,11 +193,12 @@ static struct iovec *skip(struct virtq_chain *chain, uint64_t done, unsigned *le
 /* Whoever reads is gone, or the disk is full: the guest goes on without. */
 static void lose_output(struct virtio_console_port *port, int error)
 {
-	if (error != EPIPE)
+	if (error != EPIPE) {
 		atomic_store(&port->console->lost_output, true);
-	if (error != EPIPE && warn(port))
-		log_warn("%s: output of port '%s' goes nowhere from now on: %s",
-			 port->console->virtio.label, port->name, strerror(error));
+		if (warn(port))
+			log_warn("%s: output of port '%s' goes nowhere from now on: %s",
+				 port->console->virtio.label, port->name, strerror(error));
+	}
 	console_fd_close(&port->out, &port->console->virtio.io->loop);
 	if (port->hang_up)
 		console_tell_closed(port);

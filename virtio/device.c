@@ -234,6 +234,14 @@ bool virtio_yield(struct virtio_device *dev, unsigned n)
 	return ring(dev, n);
 }
 
+bool virtio_end_turn(struct virtio_device *dev, unsigned n, bool empty)
+{
+	virtio_interrupt(dev, n);
+	if (empty && !virtio_rest(dev, n))
+		return false;
+	return !virtio_yield(dev, n);
+}
+
 static void kick_on_io(void *arg)
 {
 	const struct virtio_doorbell *bell = arg;

@@ -168,6 +168,11 @@ bool virtio_rest(struct virtio_device *dev, unsigned n);
  * cannot be; go on now. */
 bool virtio_yield(struct virtio_device *dev, unsigned n);
 
+/* For kinds, on the I/O thread, that serve queue `n` in turns: one is over, as the queue was `empty` or had its share.
+ * True: have another now. A driver that adds requests as fast as they are served does not keep the thread from
+ * others. */
+bool virtio_end_turn(struct virtio_device *dev, unsigned n, bool empty);
+
 /* For kinds: a batch was given back; interrupt if the driver wants it. I/O thread. */
 void virtio_interrupt(struct virtio_device *dev, unsigned n);
 

@@ -46,14 +46,9 @@ static bool serve_turn(struct virtio_rng *rng)
 static void rng_kick(struct virtio_device *dev, unsigned n)
 {
 	struct virtio_rng *rng = (struct virtio_rng *)dev;
-	bool more;
 
-	do {
-		more = !serve_turn(rng);
-		virtio_interrupt(dev, n);
-		/* Whoever adds requests as fast as they are served does not keep the thread from others. */
-		more = more || virtio_rest(dev, n);
-	} while (more && !virtio_yield(dev, n));
+	while (virtio_end_turn(dev, n, serve_turn(rng)))
+		;
 }
 
 static const struct virtio_ops rng_ops = {

@@ -433,30 +433,45 @@ static void the_console_goes_both_ways(void **state)
 	       "");
 }
 
+/* A terminal of two ends: who sits at it, and what is run there. */
+static void open_terminal(int *master, int *slave)
+{
+	*master = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_true(*master >= 0 && grantpt(*master) == 0 && unlockpt(*master) == 0);
+	*slave = open(ptsname(*master), O_RDWR | O_NOCTTY);
+	assert_true(*slave >= 0);
+}
+
+/* `rasvm console one` at the terminal, with its output to `out`. From its first words on the terminal is raw. */
+static pid_t attach(int master, int slave, int out)
+{
+	char attached[64];
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		alarm(10);
+		signal(SIGPIPE, SIG_DFL);
+		dup2(slave, 0);
+		dup2(out, 1);
+		dup2(slave, 2);
+		_exit(command_console(1, (char *[]){ (char[]){ "one" } }));
+	}
+	assert_true(read(master, attached, sizeof(attached)) > 0);
+	return child;
+}
+
 /* Its rasvm is stopped, say: no request is answered. */
 static void a_console_is_detached_from_a_guest_that_does_not_answer(void **state)
 {
 	struct scene *s = *state;
-	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, status;
-	char attached[64];
+	int master, slave, status;
 	pid_t child;
 
-	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-	assert_true(slave >= 0);
+	open_terminal(&master, &slave);
 	start(s, GUEST_PLAIN, "one");
 	assert_int_equal(kill(s->server, SIGSTOP), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		alarm(10);
-		dup2(slave, 0);
-		dup2(slave, 1);
-		dup2(slave, 2);
-		_exit(command_console(1, (char *[]){ (char[]){ "one" } }));
-	}
-	/* From then on the terminal is raw. */
-	assert_true(read(master, attached, sizeof(attached)) > 0);
+	child = attach(master, slave, slave);
 	assert_int_equal(write(master, "x\001d", 3), 3);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	close(master);
@@ -469,30 +484,16 @@ static void a_console_is_detached_from_a_guest_that_does_not_answer(void **state
 static void a_reader_that_leaves_gets_its_terminal_back(void **state)
 {
 	struct scene *s = *state;
-	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, out[2], status;
+	int master, slave, out[2], status;
 	struct termios t;
-	char attached[64];
 	pid_t child;
 
-	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-	assert_true(slave >= 0);
+	open_terminal(&master, &slave);
 	start(s, GUEST_ECHOES, "one");
 	assert_int_equal(pipe(out), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		alarm(10);
-		signal(SIGPIPE, SIG_DFL);
-		dup2(slave, 0);
-		dup2(out[1], 1);
-		dup2(slave, 2);
-		close(out[0]);
-		_exit(command_console(1, (char *[]){ (char[]){ "one" } }));
-	}
-	close(out[0]);
+	close(out[0]); /* nobody reads */
+	child = attach(master, slave, out[1]);
 	close(out[1]);
-	assert_true(read(master, attached, sizeof(attached)) > 0);
 	assert_int_equal(tcgetattr(slave, &t), 0);
 	assert_false(t.c_lflag & ICANON);
 	assert_int_equal(write(master, "x", 1), 1);

@@ -191,17 +191,20 @@ static void listen_to_errors(struct place *place)
 	assert_true(place->stderr_before >= 0 && dup2(fileno(place->errors), STDERR_FILENO) >= 0);
 }
 
-/* Also of a test that has failed meanwhile, or did not listen. */
-static int end_of_listening(void **state)
+static void stop_listening(struct place *place)
 {
-	struct place *place = *state;
-
 	if (!place->errors)
-		return 0;
+		return;
 	dup2(place->stderr_before, STDERR_FILENO);
 	close(place->stderr_before);
 	fclose(place->errors);
 	place->errors = NULL;
+}
+
+/* Also of a test that has failed meanwhile. */
+static int end_of_listening(void **state)
+{
+	stop_listening(*state);
 	return 0;
 }
 
@@ -212,7 +215,7 @@ static void heard(struct place *place, char *said, size_t room)
 	rewind(place->errors);
 	got = fread(said, 1, room - 1, place->errors);
 	said[got] = '\0';
-	end_of_listening((void **)&place);
+	stop_listening(place);
 }
 
 /* net_build(), and what it says on the way. */

@@ -28,7 +28,6 @@ struct world {
 	uint8_t got[64 << 10]; /* by the served port */
 	unsigned got_bytes, opens, closes;
 	bool reply;
-	unsigned fed; /* by write_on() */
 };
 
 static void receive(void *arg, const uint8_t *bytes, unsigned n)
@@ -755,39 +754,13 @@ static void a_served_port_may_answer_at_once(void **state)
 	assert_int_equal(w->got_bytes, 100);
 }
 
-#define MANY 10000
-
-/* A driver on another CPU: for each request that comes back there is a new one. */
-static void write_on(struct virtio_device *dev, unsigned n)
-{
-	struct world *w = (struct world *)((uint8_t *)dev - offsetof(struct world, con.virtio));
-	uint32_t len;
-
-	if (n != OUT_OF(SERVED))
-		return;
-	while (w->fed < MANY && guest_collect(&w->guest, n, NULL, &len)) {
-		guest_add(&w->guest, n, 1, false);
-		w->fed++;
-	}
-}
-
 static void one_that_never_stops_writing_does_not_keep_the_thread(void **state)
 {
-	static const struct virtio_transport feeding = { .interrupt = write_on };
 	struct world *w = *state;
-	const struct virtio_transport *own = w->con.virtio.transport;
 
 	set_up(w, 0);
 	set_up_port(w, SERVED);
-	w->con.virtio.transport = &feeding;
-	guest_send(&w->guest, OUT_OF(SERVED), "x", 1);
-	assert_true(loop_once(&w->guest.io.loop, 0) >= 0);
-	if (w->fed < 1 || w->fed > 100)
-		fail_msg("expected 1 to 100 requests served in one go, found %u", w->fed);
-	/* But it is served on. */
-	while (w->fed < 1000)
-		assert_true(loop_once(&w->guest.io.loop, 0) >= 0);
-	w->con.virtio.transport = own;
+	guest_never_stops(&w->guest, OUT_OF(SERVED), 1, false);
 }
 
 static void what_is_sent_is_held_up_to_a_limit(void **state)
