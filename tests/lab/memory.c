@@ -3,7 +3,7 @@
  * are, and what happens to a process that uses one that has gone bad. Runs as root (for
  * /proc/self/pagemap). Lines on standard output begin with "memory: ".
  *
- *   memory hold MIB [early] [check=SECONDS] [for=SECONDS]
+ *   memory hold MIB [early] [whole] [check=SECONDS] [for=SECONDS]
  *       Fill MIB of memory with a pattern and keep it. Prints
  *           memory: holds N pages
  *           memory: page va=0x... pa=0x... hold     (one in the middle)
@@ -12,7 +12,9 @@
  *       A page that gives SIGBUS at a check is lost, once for all, and is announced:
  *           memory: SIGBUS code=4 addr=0x... lsb=12
  *       With `early` the process asked to be told of pages it did not use (prctl(PR_MCE_KILL)); it
- *       prints the same line with code=5. Ends with 1 if a page was wrong.
+ *       prints the same line with code=5. Ends with 1 if a page was wrong. With `whole` the page is one of
+ *       2 MiB of physical memory, on their boundary, that are this process's alone: a host that loses a
+ *       huge page takes nothing else.
  *   memory touch [write] [after=SECONDS | stdin]
  *       A page of its own; prints its line, waits SECONDS (default 2) or for a line of input, and reads
  *       (or writes) it. Prints the SIGBUS line and ends with 0 if it was BUS_MCEERR_AR with that page's
@@ -53,6 +55,7 @@
 #define STATUS_FAILED 3
 #define PFN_MASK      ((UINT64_C(1) << 55) - 1) /* Documentation/admin-guide/mm/pagemap.rst */
 #define PAGE_PRESENT  (UINT64_C(1) << 63)
+#define WHOLE_BYTES   (UINT64_C(2) << 20)
 #define CODE_RETURN_42                                                                             \
 	{                                                                                          \
 		0x52800540, 0xd65f03c0                                                             \
@@ -60,7 +63,7 @@
 
 /* What the options after the arguments say. */
 struct options {
-	bool early, write, from_stdin, by_syscall;
+	bool early, whole, write, from_stdin, by_syscall;
 	unsigned check_s, for_s, after_s;
 	bool for_given;
 };
@@ -92,7 +95,7 @@ static void usage(const char *what)
 {
 	fprintf(stderr,
 		"memory: %s; usage: memory hold MIB | touch | exec | read FILE | map N | where VA PID, "
-		"then early write syscall stdin check=S for=S after=S\n",
+		"then early whole write syscall stdin check=S for=S after=S\n",
 		what);
 	exit(STATUS_FAILED);
 }
@@ -302,6 +305,54 @@ static void choose_early(const struct options *options)
 		die("prctl(PR_MCE_KILL)");
 }
 
+/* A page of this process, and where it is. */
+struct frame {
+	uint64_t pa;
+	void *va;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct frame *left = a, *right = b;
+
+	return left->pa < right->pa ? -1 : left->pa > right->pa;
+}
+
+/* All pages in the order of their physical addresses. The caller frees them. */
+static struct frame *frames_of(const struct pages *pages)
+{
+	struct frame *frames = calloc(pages->n, sizeof(*frames));
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (!frames || pagemap < 0)
+		die("/proc/self/pagemap");
+	for (size_t i = 0; i < pages->n; i++) {
+		frames[i].va = page_at(pages, i);
+		frames[i].pa = physical(pagemap, frames[i].va);
+	}
+	close(pagemap);
+	qsort(frames, pages->n, sizeof(*frames), by_address);
+	return frames;
+}
+
+/* The middle of the first WHOLE_BYTES that are all here. */
+static void *page_of_a_whole(const struct pages *pages)
+{
+	size_t n = WHOLE_BYTES / page_bytes;
+	struct frame *frames = frames_of(pages);
+	void *found = NULL;
+
+	for (size_t i = 0; i + n <= pages->n && !found; i++)
+		if (frames[i].pa % WHOLE_BYTES == 0 &&
+		    frames[i + n - 1].pa == frames[i].pa + WHOLE_BYTES - page_bytes)
+			found = frames[i + n / 2].va;
+	free(frames);
+	if (found)
+		return found;
+	fprintf(stderr, "memory: no 2 MiB of %zu pages are together; hold more\n", pages->n);
+	exit(STATUS_FAILED);
+}
+
 static int hold(size_t mib, const struct options *options)
 {
 	struct pages pages = map_pages(mib * 1024 * 1024 / page_bytes);
@@ -310,7 +361,7 @@ static int hold(size_t mib, const struct options *options)
 	fill(&pages);
 	lock_pages(&pages);
 	printf("memory: holds %zu pages\n", pages.n);
-	print_page(page_at(&pages, pages.n / 2), "hold");
+	print_page(options->whole ? page_of_a_whole(&pages) : page_at(&pages, pages.n / 2), "hold");
 	return keep(&pages, options);
 }
 
@@ -478,9 +529,10 @@ static struct options parse(char **argv)
 	struct options o = { .after_s = 2 };
 
 	for (; *argv; argv++) {
-		if (flag(*argv, "early", &o.early) || flag(*argv, "write", &o.write) ||
-		    flag(*argv, "stdin", &o.from_stdin) || flag(*argv, "syscall", &o.by_syscall) ||
-		    seconds(*argv, "check=", &o.check_s) || seconds(*argv, "after=", &o.after_s))
+		if (flag(*argv, "early", &o.early) || flag(*argv, "whole", &o.whole) ||
+		    flag(*argv, "write", &o.write) || flag(*argv, "stdin", &o.from_stdin) ||
+		    flag(*argv, "syscall", &o.by_syscall) || seconds(*argv, "check=", &o.check_s) ||
+		    seconds(*argv, "after=", &o.after_s))
 			continue;
 		if (!seconds(*argv, "for=", &o.for_s))
 			usage(*argv);
