@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -19,10 +21,6 @@
 #include "ras/error.h"
 #include "ras/esr.h"
 #include "ras/policy.h"
-
-/* The printed form of a rule may be a little longer than what was read (0x, units), and has to be
- * readable again. */
-#define MAX_TEXT_BYTES (KEYLIST_MAX_BYTES - 64)
 
 #define MAX_CPUS      512
 #define MAX_RUN       (UINT32_C(1) << 18) /* pages: the largest huge page, 1 GiB */
@@ -532,14 +530,27 @@ static void set_defaults(struct inject_rule *rule, unsigned given)
 		rule->pages = rule->kind == INJECT_STORM ? DEFAULT_STORM : 1;
 }
 
-static int check_length(const char *text, struct err *err)
+/* The printed form of a rule may be a little longer than what was read (0x, units), and has to be
+ * readable again. */
+static int check_length(const struct inject_rule *rule, struct err *err)
 {
-	size_t len = strlen(text);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	bool printed;
 
-	if (len < MAX_TEXT_BYTES)
+	if (!f)
+		return err_set(err, -ENOMEM, "cannot be kept: %s", strerror(errno));
+	inject_print(rule, f);
+	printed = fclose(f) == 0;
+	free(text);
+	if (!printed)
+		return err_set(err, -ENOMEM, "cannot be kept: %s", strerror(errno));
+	if (len < KEYLIST_MAX_BYTES)
 		return 0;
-	return err_set(err, -EINVAL, "is too long: %zu characters, at most %d are read", len,
-		       MAX_TEXT_BYTES - 1);
+	return err_set(err, -EINVAL,
+		       "is too long: %zu characters with all units, at most %d are read", len,
+		       KEYLIST_MAX_BYTES - 1);
 }
 
 int inject_parse(struct inject_rule *rules, unsigned *n, const char *text, struct err *err)
@@ -554,9 +565,7 @@ int inject_parse(struct inject_rule *rules, unsigned *n, const char *text, struc
 	/* Padding is 0 too, so that rules can be compared. */
 	memset(&rule, 0, sizeof(rule));
 	rule.cpu = INJECT_ANY_CPU;
-	rc = check_length(text, err);
-	if (!rc)
-		rc = keylist_parse(&language, &rule, take_kind, text, &given, err);
+	rc = keylist_parse(&language, &rule, take_kind, text, &given, err);
 	if (!rc)
 		rc = check_keys(&rule, given, err);
 	if (!rc)
@@ -568,6 +577,9 @@ int inject_parse(struct inject_rule *rules, unsigned *n, const char *text, struc
 	if (rc)
 		return rc;
 	set_defaults(&rule, given);
+	rc = check_length(&rule, err);
+	if (rc)
+		return rc;
 	memcpy(&rules[(*n)++], &rule, sizeof(rule));
 	return 0;
 }

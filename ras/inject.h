@@ -81,7 +81,7 @@ struct inject_rule {
 	char file[INJECT_TEXT_BYTES];
 };
 
-/* Append the rule in `text` to rules[0..*n), of INJECT_MAX_RULES. 0, or -EINVAL/-ENOSPC with nothing
+/* Append the rule in `text` to rules[0..*n), of INJECT_MAX_RULES. 0, or -EINVAL/-ENOSPC/-ENOMEM with nothing
  * appended and `err` a sentence that continues after the quoted text. */
 int inject_parse(struct inject_rule *rules, unsigned *n, const char *text, struct err *err)
 	__attribute__((warn_unused_result));

@@ -244,14 +244,15 @@ static void texts_that_are_too_long_are_refused(void **state)
 	text[17 + 256] = 'x';
 	text[sizeof(text) - 1] = '\0';
 	refuse(text, "is too long: 599 characters");
-	/* What is printed may be longer, and has to be read. */
-	memcpy(text, "ghes,section=raw,file=", 22);
+	/* What is printed may be longer ("at=1s"), and has to be read. */
+	memcpy(text, "ghes,at=1,section=raw,file=", 27);
 	memcpy(text + 250, ",when=console:", 14);
-	text[447] = '\0';
+	text[505] = '\0';
 	accept(text);
-	text[447] = 'x';
-	text[448] = '\0';
-	refuse(text, "is too long: 448 characters");
+	memcpy(text, "ghes,section=raw,at=1,file=", 27);
+	text[505] = 'x';
+	text[511] = '\0';
+	refuse(text, "is too long: 512 characters with all units, at most 511 are read");
 }
 
 static void there_is_room_for_as_many_rules_as_promised(void **state)
