@@ -49,7 +49,7 @@ step() {
 	local name=$1 log=$LOGS/$1.log start=$SECONDS
 	shift
 	wanted "$name" || return 0
-	timeout 900 "$@" >"$log" 2>&1
+	timeout 900 "$@" >"$log" 2>&1 </dev/null
 	report "$name" $? "$log"
 	echo "# $name: $((SECONDS - start)) s"
 }
@@ -58,7 +58,7 @@ step() {
 # finish_later NAME.
 later() {
 	wanted "$1" || return 0
-	nice -n 19 timeout 3600 "${@:2}" >"$LOGS/$1.log" 2>&1 &
+	nice -n 19 timeout 3h "${@:2}" >"$LOGS/$1.log" 2>&1 </dev/null &
 	later_pid[$1]=$!
 }
 

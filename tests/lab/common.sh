@@ -45,6 +45,23 @@ lab_machine() {
 		-m "$LAB_MEM" -nodefaults -display none -no-reboot
 }
 
+# again COMMAND...: until it succeeds, four times with 20 s between them. A mirror or the lock of the package
+# system may be away for a while.
+again() {
+	tries=4
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		note "trying again in 20 s: $*"
+		sleep 20
+	done
+}
+
+# download PACKAGE...: the files into the current directory; apt-get skips what is there already.
+download() {
+	again apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$@" >&2
+}
+
 # candidate PACKAGE: the version that apt would install.
 candidate() {
 	c_version=$(apt-cache policy "$1" | sed -n 's/^ *Candidate: *//p')

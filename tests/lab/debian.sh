@@ -25,12 +25,17 @@ use_emulator() {
 	if [ ! -e $binfmt/qemu-aarch64 ]; then cat /usr/lib/binfmt.d/qemu-aarch64.conf >$binfmt/register; fi
 }
 
-bootstrap() { # bootstrap VARIANT PACKAGES DIR
+bootstrap_once() { # bootstrap_once VARIANT PACKAGES DIR
+	rm -rf "$3"
 	mmdebstrap --quiet --arch=arm64 --variant="$1" --include="$2" \
 		--aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$suite" "$3" "$mirror" >"$LAB_LOGS/debian.log" 2>&1 || {
+		"$suite" "$3" "$mirror" >"$LAB_LOGS/debian.log" 2>&1
+}
+
+bootstrap() { # bootstrap VARIANT PACKAGES DIR
+	again bootstrap_once "$@" || {
 		tail -n 20 "$LAB_LOGS/debian.log" >&2
 		die "mmdebstrap failed; all it said is in $LAB_LOGS/debian.log"
 	}

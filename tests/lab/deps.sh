@@ -64,6 +64,9 @@ needs_checkers() {
 	echo 'cppcheck cppcheck static checks'
 	echo 'shellcheck shellcheck checks scripts'
 	echo 'mandoc mandoc checks the manual page'
+	echo 'git git lists the sources'
+	echo 'patch patch puts the seeded bugs into the models'
+	echo 'iproute2 ip sets up networks for the unit tests'
 }
 
 needs() {
@@ -152,6 +155,11 @@ note "installing:" "$(echo "$packages" | tr '\n' ' ')"
 if [ "$machine" != aarch64 ] && ! dpkg --print-foreign-architectures | grep -qx arm64; then
 	$as_root dpkg --add-architecture arm64
 fi
-$as_root apt-get update -q
+# A list that could not be fetched is only missed when its packages are asked for: both again.
 # shellcheck disable=SC2086 # one argument a package
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+install_packages() {
+	$as_root apt-get update -q &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+			-o DPkg::Lock::Timeout=600 $packages
+}
+again install_packages

@@ -16,9 +16,8 @@ fi
 
 mkdir -p "$cache"
 note "downloading git $version for arm64"
-# apt-get skips what is in the directory already.
 # shellcheck disable=SC2086 # one argument a package
-(cd "$cache" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" $packages >&2)
+(cd "$cache" && download $packages)
 
 rm -rf "$tree" "$tree.tmp"
 mkdir -p "$tree.tmp/all" "$tree.tmp/bin" "$tree.tmp/usr/lib/git-core" "$tree.tmp/lib/aarch64-linux-gnu"

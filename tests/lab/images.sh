@@ -23,7 +23,7 @@ refresh_package_lists() {
 	as_root=
 	if [ "$(id -u)" != 0 ]; then as_root=sudo; fi
 	if [ "$(dpkg --print-architecture)" != arm64 ]; then $as_root dpkg --add-architecture arm64; fi
-	$as_root apt-get update -q >&2
+	again $as_root apt-get update -q >&2
 }
 
 # The package that holds the kernel: the one the metapackage depends on.
@@ -47,7 +47,7 @@ fetch() {
 	file=$LAB_CACHE/${1%:*}_$(echo "$version" | sed 's/:/%3a/')_arm64.deb
 	if [ ! -s "$file" ]; then
 		note "downloading $1 $version"
-		(cd "$LAB_CACHE" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$1" >&2) || die "download of $1 failed"
+		(cd "$LAB_CACHE" && download "$1") || die "download of $1 failed"
 	fi
 	[ -s "$file" ] || die "apt-get download $1 did not leave $file"
 	echo "$file"

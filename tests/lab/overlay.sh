@@ -33,11 +33,19 @@ if [ -d "$LAB_IMAGES/passt" ]; then
 	cp "$LAB_IMAGES/passt/lib/ld-linux-aarch64.so.1" "$dir/lib/"
 	cp "$LAB_IMAGES/passt/lib/libc.so.6" "$dir/lib/aarch64-linux-gnu/"
 fi
-if [ "${LAB_PEER:-0}" = 1 ]; then cp -r "$(sh "$LAB_SRC/peer.sh")" "$dir/lab/peer"; fi
-# Part of the kernel's package as it is, and git, each for the one test that uses it.
-if grep -qx exec-host "$dir/lab/list"; then cp -r "$(sh "$LAB_SRC/package.sh")" "$dir/lab/package"; fi
+# Part of the kernel's package as it is, and git, each for the one test that uses it. (A name on a line of its
+# own: a script that fails there ends this one.)
+if [ "${LAB_PEER:-0}" = 1 ]; then
+	tree=$(sh "$LAB_SRC/peer.sh")
+	cp -r "$tree" "$dir/lab/peer"
+fi
+if grep -qx exec-host "$dir/lab/list"; then
+	tree=$(sh "$LAB_SRC/package.sh")
+	cp -r "$tree" "$dir/lab/package"
+fi
 if grep -qx bisect "$dir/lab/list"; then
-	cp -r "$(sh "$LAB_SRC/git.sh")"/* "$dir/"
+	tree=$(sh "$LAB_SRC/git.sh")
+	cp -r "$tree"/* "$dir/"
 	rm "$dir/version"
 	mkdir -p "$dir/lab/bisect"
 	cp "$ROOT/tests/bisect/repository.sh" "$dir/lab/bisect/"

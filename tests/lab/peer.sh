@@ -25,9 +25,8 @@ closure() {
 mkdir -p "$cache"
 packages=$(closure)
 note "downloading QEMU $version for arm64 and its libraries ($(echo "$packages" | wc -l) packages)"
-# apt-get skips what is in the directory already.
 # shellcheck disable=SC2086 # one argument a package
-(cd "$cache" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" $packages >&2)
+(cd "$cache" && download $packages)
 
 rm -rf "$peer" "$peer.tmp"
 mkdir -p "$peer.tmp/all" "$peer.tmp/lib"
