@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define TRIGGER      0x1100
 #define LOG          0x3000
 #define LOG_ENTRIES  126
-#define MAX_PER_CALL 40 /* accesses: a reset that finds each page bad is the longest */
+#define MAX_PER_CALL 64 /* accesses: a reset that finds each page bad is the longest */
 
 enum step {
 	PUT,

@@ -254,10 +254,10 @@ static inline unsigned run_ms(struct fixture *f, unsigned ms)
 	uint64_t end = clock_now_ns() + ms * NS_PER_MS;
 	unsigned rounds = 0;
 
-	while (clock_now_ns() < end) {
+	do {
 		assert_int_equal(loop_once(&f->loop, 10), 0);
 		rounds++;
-	}
+	} while (clock_now_ns() < end);
 	return rounds;
 }
 

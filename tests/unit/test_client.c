@@ -26,6 +26,7 @@ enum guest_kind {
 struct scene {
 	char base[32];
 	pid_t server;
+	struct ctl_fixture *shared; /* the server's, for what can be seen of it from here */
 	char out[16384], errors[4096];
 };
 
@@ -96,6 +97,13 @@ static void serve(struct ctl_fixture *f, enum guest_kind kind, const char *name)
 	}
 }
 
+static void forget_shared(struct scene *s)
+{
+	if (s->shared)
+		munmap(s->shared, sizeof(*s->shared));
+	s->shared = NULL;
+}
+
 /* Start a guest and wait until it listens. */
 static void start(struct scene *s, enum guest_kind kind, const char *name)
 {
@@ -103,13 +111,15 @@ static void start(struct scene *s, enum guest_kind kind, const char *name)
 	char go;
 
 	assert_int_equal(pipe(ready), 0);
+	forget_shared(s);
+	s->shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(s->shared, MAP_FAILED);
 	s->server = fork();
 	assert_true(s->server >= 0);
 	if (s->server == 0) {
-		struct ctl_fixture *f = calloc(1, sizeof(*f));
-
 		dup2(ready[1], 3);
-		serve(f, kind, name);
+		serve(s->shared, kind, name);
 	}
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &go, 1), 1);
@@ -143,6 +153,7 @@ static int scene_close(void **state)
 	struct scene *s = *state;
 
 	end_guest(s);
+	forget_shared(s);
 	fixture_remove(s->base);
 	free(s);
 	return 0;
@@ -228,6 +239,9 @@ static void list_shows_a_guest_that_has_no_room_for_it(void **state)
 			fail_msg("client %u: %s", i, err.text);
 	expect(s, run(s, command_list, "", NO_WORDS), 0, "one                  refused ", "");
 	client_close(&client[0]);
+	/* An answer after that proves that the guest has seen it go. */
+	if (client_do(&client[1], CTL_STATUS, NULL, NULL, NULL, NULL, &err))
+		fail_msg("%s", err.text);
 	expect(s, run(s, command_list, "", NO_WORDS), 0, "one                  running ", "");
 	for (unsigned i = 1; i < CTL_MAX_CLIENTS; i++)
 		client_close(&client[i]);
@@ -406,6 +420,14 @@ static void force_asks_again_a_run_that_lingers(void **state)
 
 /* ---- events and console ---- */
 
+/* Until a client wants to be told of something, or for long. */
+static void wait_for_a_listener(const struct scene *s)
+{
+	for (int i = 0;
+	     i < 10000 && !__atomic_load_n(&s->shared->guest.listening, __ATOMIC_RELAXED); i++)
+		usleep(1000);
+}
+
 static void events_are_followed_to_the_end(void **state)
 {
 	struct scene *s = *state;
@@ -415,7 +437,7 @@ static void events_are_followed_to_the_end(void **state)
 	stopper = fork();
 	assert_true(stopper >= 0);
 	if (stopper == 0) {
-		usleep(100000);
+		wait_for_a_listener(s);
 		_exit(command_stop(3, (char *[]){ (char[]){ "--force" }, (char[]){ "--timeout=0" },
 						  (char[]){ "one" } }));
 	}
@@ -517,7 +539,7 @@ static void a_killed_guest_ends_its_console_with_an_error(void **state)
 	killer = fork();
 	assert_true(killer >= 0);
 	if (killer == 0) {
-		usleep(100000);
+		wait_for_a_listener(s);
 		_exit(kill(server, SIGKILL) != 0);
 	}
 	expect(s, run(s, command_console, "", WORDS("one")), 1, "", "closed the connection");
