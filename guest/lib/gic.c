@@ -5,6 +5,7 @@
  */
 #include "guest/lib/gic.h"
 
+#include "guest/lib/exc.h"
 #include "guest/lib/io.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 	GICD_IPRIORITYR = 0x400,
 	GICD_ITARGETSR = 0x800,
 	GICD_SGIR = 0xf00,
+	GICD_CPENDSGIR = 0xf10,
 	GICD_IROUTER = 0x6000,
 	GICC_CTLR = 0x000,
 	GICC_PMR = 0x004,
@@ -117,8 +119,19 @@ static uint64_t find_redist(uint64_t mpidr)
 	return 0;
 }
 
+/* What was to stop this CPU in an earlier life, and came too late, is not to stop it now. */
+static void forget_abort(uint64_t frame, bool per_source)
+{
+	if (per_source)
+		mmio_write32(frame + GICD_CPENDSGIR + SGI_ABORT / 4 * 4,
+			     0xffu << SGI_ABORT % 4 * 8);
+	else
+		mmio_write32(frame + GICD_ICPENDR, 1u << SGI_ABORT);
+}
+
 static void private_init(uint64_t frame, bool group1)
 {
+	forget_abort(frame, !group1);
 	if (group1)
 		mmio_write32(frame + GICD_IGROUPR, UINT32_MAX);
 	for (unsigned intid = 0; intid < 32; intid += 4)

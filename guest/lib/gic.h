@@ -8,7 +8,8 @@
 #include "guest/lib/cpu.h"
 
 void gic_init(void);                /* distributor; boot CPU, once */
-void gic_cpu_init(struct cpu *cpu); /* on the CPU itself, at every entry; keeps pending state */
+void gic_cpu_init(struct cpu *cpu); /* on the CPU itself, at every entry; keeps what is pending,
+				     * but for SGI_ABORT */
 
 uint32_t gic_ack(void); /* a token for gic_eoi() */
 uint32_t gic_intid(uint32_t token);

@@ -14,8 +14,7 @@
 #include "guest/lib/timer.h"
 
 #define ENTRY_STACK_BYTES 2048
-#define START_LIMIT_US    2000000
-#define JOB_LIMIT_US      5000000
+#define POLITE_US         SECOND_US /* then a CPU that was asked to stop is interrupted */
 
 struct boot_cpu { /* start.S: secondary_entry */
 	uint64_t mpidr;
@@ -112,7 +111,7 @@ bool smp_start(struct cpu *cpu, uint64_t ctx, int64_t *ret)
 
 	if (ret)
 		*ret = result;
-	return result == PSCI_SUCCESS && smp_wait_entry(cpu, before, START_LIMIT_US);
+	return result == PSCI_SUCCESS && smp_wait_entry(cpu, before, STALL_US);
 }
 
 bool smp_wait_off(const struct cpu *cpu, uint64_t us)
@@ -139,13 +138,18 @@ bool smp_stop(struct cpu *cpu)
 	if (psci_affinity(cpu->mpidr, 0) == AFFINITY_OFF)
 		return true;
 	smp_post(cpu, job_off, 0);
-	return smp_wait_off(cpu, START_LIMIT_US / 2);
+	return smp_wait_off(cpu, STALL_US);
 }
 
+/* More than once: a CPU that is being started forgets what came before. */
 static bool stop_hard(struct cpu *cpu)
 {
-	gic_send_sgi(cpu, SGI_ABORT);
-	return smp_wait_off(cpu, START_LIMIT_US / 2);
+	for (unsigned tries = 0; tries < STALL_US / POLITE_US; tries++) {
+		gic_send_sgi(cpu, SGI_ABORT);
+		if (smp_wait_off(cpu, POLITE_US))
+			return true;
+	}
+	return false;
 }
 
 bool smp_stop_all(void)
@@ -156,7 +160,7 @@ bool smp_stop_all(void)
 		if (psci_affinity(machine.cpu[i].mpidr, 0) != AFFINITY_OFF)
 			smp_post(&machine.cpu[i], job_off, 0);
 	for (unsigned i = 1; i < machine.ncpus; i++)
-		if (!smp_wait_off(&machine.cpu[i], START_LIMIT_US / 2))
+		if (!smp_wait_off(&machine.cpu[i], POLITE_US))
 			all &= stop_hard(&machine.cpu[i]);
 	return all;
 }
@@ -183,7 +187,7 @@ bool smp_wait(struct cpu *cpu, uint64_t us)
 bool smp_run(struct cpu *cpu, uint64_t (*fn)(uint64_t), uint64_t arg, uint64_t *result)
 {
 	smp_post(cpu, fn, arg);
-	if (!smp_wait(cpu, JOB_LIMIT_US))
+	if (!smp_wait(cpu, STALL_US))
 		return false;
 	if (result)
 		*result = cpu->result;

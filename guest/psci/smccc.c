@@ -35,7 +35,7 @@ static void expect_call_elsewhere(struct run *t, const struct call *c, int64_t e
 	if (psci_affinity(cpu->mpidr, 0) != AFFINITY_ON && !start_or_fail(t, 1))
 		return;
 	smp_post(cpu, job_call, (uint64_t)c);
-	if (!expect(t, smp_wait(cpu, 5 * SECOND_US), "%s 0x%lx: expected %ld, found no return",
+	if (!expect(t, smp_wait(cpu, STALL_US), "%s 0x%lx: expected %ld, found no return",
 		    conduit_name(c->conduit), c->fid, expected)) {
 		smp_stop_all();
 		return;

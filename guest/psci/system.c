@@ -254,7 +254,7 @@ static bool one_system_suspend(struct run *t, uint64_t round)
 		      r.ret) &&
 	       expect_hex(t, r.ctx, ctx, "round %lu: x0", round) &&
 	       expect_hex(t, this_cpu()->entry.daif, DAIF_ALL, "round %lu: DAIF", round) &&
-	       expect(t, r.elapsed_us < SECOND_US * machine.time_scale,
+	       expect(t, r.elapsed_us < STALL_US * machine.time_scale,
 		      "round %lu: prompt resume, found %lu us", round, r.elapsed_us) &&
 	       expect_eq(t, (int64_t)(this_cpu()->irq_count[SGI_TEST] - before), 1,
 			 "round %lu: SGIs delivered after the resume", round);

@@ -305,7 +305,7 @@ static bool a32_goes_on(uint64_t from)
 	uint64_t start = timer_now();
 
 	while (shared_read(&a32_word[1]) == from)
-		if (timer_us_since(start) > SECOND_US * machine.time_scale)
+		if (timer_us_since(start) > STALL_US * machine.time_scale)
 			return false;
 	return true;
 }
@@ -567,7 +567,7 @@ static void expect_preempted_interrupt(struct run *t)
 	do
 		token = gic_ack();
 	while (gic_intid(token) != SGI_TEST &&
-	       timer_us_since(start) < SECOND_US * machine.time_scale);
+	       timer_us_since(start) < STALL_US * machine.time_scale);
 	sdei_signal(this_cpu()->mpidr);
 	expect_eq(t, (int64_t)runs_on(0, E0), 1,
 		  "handlers entered while an interrupt was being handled");
@@ -596,7 +596,7 @@ static void l14(struct run *t)
 	expect_eq(t, (int64_t)(s->word[1] - s->word[0]), 0, "interrupts taken in the handler");
 	start = timer_now();
 	while (shared_read(count) == s->word[0] &&
-	       timer_us_since(start) < SECOND_US * machine.time_scale)
+	       timer_us_since(start) < STALL_US * machine.time_scale)
 		cpu_relax();
 	expect_eq(t, (int64_t)(shared_read(count) - s->word[0]), 1,
 		  "interrupts taken after COMPLETE");

@@ -459,9 +459,10 @@ static void handler_context(struct sdei_entry *entry)
 	this_sdei()->word[W_X0] = (uint64_t)sdei_context(0);
 }
 
-/* A timer ends a suspend that the event does not end. */
+/* A timer ends a suspend that the event does not end. `signalled`: the event is on its way. */
 static struct sleep {
 	uint64_t state, fallback_us;
+	uint64_t signalled __attribute__((aligned(CACHE_LINE)));
 } sleep;
 
 static void timed_suspend(const struct sleep *how)
@@ -482,6 +483,7 @@ static void timed_suspend(const struct sleep *how)
 	s->word[W_ELAPSED] = r.elapsed_us;
 	s->word[W_STATUS] = (uint64_t)sdei_status(suite.event[E0]);
 	s->word[W_RUNS_MASKED] = s->runs[E0];
+	smp_wait_word(&sleep.signalled, 1, STALL_US); /* the timer may have been first */
 	sdei_pe_unmask();
 	s->word[W_RUNS] = shared_read(&s->runs[E0]);
 }
@@ -498,12 +500,15 @@ static const uint64_t *signal_asleep(struct run *t, uint64_t state, uint64_t fal
 	struct cpu *cpu = &machine.cpu[1];
 
 	shared_write(&cpu->scratch, 0);
-	sleep = (struct sleep){ state, fallback_us };
+	sleep.state = state;
+	sleep.fallback_us = fallback_us;
+	shared_write(&sleep.signalled, 0);
 	smp_post(cpu, job_suspend, (uint64_t)&sleep);
 	if (!expect(t, smp_wait_word(&cpu->scratch, 1, STALL_US), "cpu1: expected it to suspend"))
 		return NULL;
 	timer_spin_us(SUSPENDED_US);
 	expect_eq(t, sdei_signal(cpu->mpidr), SDEI_SUCCESS, "EVENT_SIGNAL");
+	shared_write(&sleep.signalled, 1);
 	if (!expect(t, smp_wait(cpu, 2 * STALL_US), "cpu1: expected to wake up"))
 		return NULL;
 	return sdei_of(cpu)->word;

@@ -12,7 +12,7 @@ static bool expect_total(struct run *t, enum slot slot, uint64_t n, const char *
 {
 	uint64_t start = timer_now();
 
-	while (runs_in_all(slot) < n && timer_us_since(start) < 5 * SECOND_US * machine.time_scale)
+	while (runs_in_all(slot) < n && timer_us_since(start) < STALL_US * machine.time_scale)
 		cpu_relax();
 	return expect_eq(t, (int64_t)runs_in_all(slot), (int64_t)n, "%s: runs of %s", when,
 			 slot_name(slot));

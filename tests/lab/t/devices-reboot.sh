@@ -34,7 +34,10 @@ for transport in pci ${SOAK:+mmio}; do
 		--script reboots.script --tap results.tap </dev/null
 	status_is "$transport: the script" 0
 	is "$transport: lives" "$(grep -c '^ok .*life' results.tap)" $((lives + 1))
-	is "$transport: what was said right before a reboot" "$(grep -c '^words$' "$transport.said")" $lives
+	# The guest goes on until it is stopped: it may have come to the last words.
+	said=$(grep -c '^words$' "$transport.said")
+	at_least "$transport: what was said right before a reboot" "$said" $lives
+	at_most "$transport: and no more" "$said" $((lives + 1))
 	has_not "$transport: nothing failed" "$OUT" 'guest: not ok'
 	has_not "$transport: nothing failed on standard error" "$ERR" 'guest: not ok'
 done

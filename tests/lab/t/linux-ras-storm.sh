@@ -6,7 +6,7 @@
 # needs: linux
 lost=100
 corrected=900
-seconds=40
+seconds=60
 if [ -n "$SOAK" ]; then lost=600 corrected=5400 seconds=240; fi
 # Only pages of processes and free ones are there (movablecore=): it is filled from its beginning, 0x90000000,
 # the 128 MiB of the process that holds them first. What the shell that runs the steps takes afterwards lies

@@ -19,7 +19,7 @@ listen() { # listen BOOTARGS [OPTION...]
 
 # A private event on each CPU, a shared one, one that is nobody's, and one of the operator's own. The
 # payload needs a second or so to start listening, some more on a busy host.
-listen 'listen=0x40000001+0x40000003+0x40000050 for=12' -c 2 --trace trace.json \
+listen 'listen=0x40000001+0x40000003+0x40000050 for=20' -c 2 --trace trace.json \
 	--sdei-event 0x40000050,type=shared,prio=normal \
 	--sdei-trigger 'at=8s,event=private-normal,cpu=0,every=100ms,count=5' \
 	--sdei-trigger 'at=8s,event=0x40000001,cpu=1' \
@@ -62,7 +62,7 @@ run_payload step '' 0 -c 1 --debug-single-step --stats
 has 'single steps' "$ERR" 'exits .*single-step [0-9]{3}'
 
 # A stopped process, and what comes due meanwhile.
-start_vm -k "$PAYLOADS/sdei.flat" --flat -c 2 -m 256M --timeout 60s -p 'test=W01 listen=0x40000001 for=8' \
+start_vm -k "$PAYLOADS/sdei.flat" --flat -c 2 -m 256M --timeout 60s -p 'test=W01 listen=0x40000001 for=14' \
 	--sdei-trigger 'at=3s,event=0x40000001,cpu=1,every=10ms,count=1000'
 wait_for '^# listening' 1 20
 kill -STOP "$VM"
@@ -83,6 +83,7 @@ at_most 'a trigger every microsecond: seconds until the time limit' "$(($(cut -d
 # Paused by the operator, which takes a terminal: an event that comes meanwhile is entered when the
 # guest goes on.
 mkfifo keys
+: >"$OUT"
 echo '$ rasvm run ... on a terminal'
 "$LAB/bin/on_tty" rasvm run -k "$PAYLOADS/sdei.flat" --flat -c 2 -m 256M --timeout 60s \
 	-p 'test=W01 listen=0x40000001 for=15' --trace paused.json \
