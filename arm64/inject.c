@@ -257,12 +257,8 @@ static void on_timer(void *arg, uint32_t events)
 static int bad_rule(const struct inject_rule *rule, int rc, const char *reason, struct err *err)
 {
 	char text[KEYLIST_MAX_BYTES] = "";
-	FILE *f = fmemopen(text, sizeof(text), "w");
 
-	if (f) {
-		inject_print(rule, f);
-		fclose(f);
-	}
+	inject_text(rule, text, sizeof(text));
 	return err_set(err, rc, "--inject \"%.180s\": %.300s", text, reason);
 }
 

@@ -571,12 +571,8 @@ static int check_ras(const struct run_config *config, struct err *err)
 static int bad_injection(const struct inject_rule *rule, const char *reason, struct err *err)
 {
 	char text[KEYLIST_MAX_BYTES] = "";
-	FILE *f = fmemopen(text, sizeof(text), "w");
 
-	if (f) {
-		inject_print(rule, f);
-		fclose(f);
-	}
+	inject_text(rule, text, sizeof(text));
 	return err_set(err, -EINVAL, "--inject: \"%.200s\" %.280s", text, reason);
 }
 

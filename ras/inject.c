@@ -11,8 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -534,22 +532,14 @@ static void set_defaults(struct inject_rule *rule, unsigned given)
  * readable again. */
 static int check_length(const struct inject_rule *rule, struct err *err)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	bool printed;
+	int len = inject_text(rule, NULL, 0);
 
-	if (!f)
-		return err_set(err, -ENOMEM, "cannot be kept: %s", strerror(errno));
-	inject_print(rule, f);
-	printed = fclose(f) == 0;
-	free(text);
-	if (!printed)
-		return err_set(err, -ENOMEM, "cannot be kept: %s", strerror(errno));
+	if (len < 0)
+		return err_set(err, len, "cannot be kept: %s", strerror(-len));
 	if (len < KEYLIST_MAX_BYTES)
 		return 0;
 	return err_set(err, -EINVAL,
-		       "is too long: %zu characters with all units, at most %d are read", len,
+		       "is too long: %d characters with all units, at most %d are read", len,
 		       KEYLIST_MAX_BYTES - 1);
 }
 

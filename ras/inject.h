@@ -107,4 +107,8 @@ bool inject_wants_acpi(const struct inject_rule *rule);
 /* As inject_parse() reads it. */
 void inject_print(const struct inject_rule *rule, FILE *out);
 
+/* The same into text[0..size) with its final 0, cut if it does not fit. The length of all of it, without the 0, or
+ * -ENOMEM with nothing written. */
+int inject_text(const struct inject_rule *rule, char *text, size_t size);
+
 #endif

@@ -1,6 +1,9 @@
 /* Injection rules as text: what inject.c reads. Defaults are left out, so that a rule is printed as
  * short as it can be written. */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/parse.h"
 #include "ras/inject.h"
@@ -109,4 +112,21 @@ void inject_print(const struct inject_rule *rule, FILE *out)
 	if (rule->kind == INJECT_SDEI)
 		fprintf(out, ",event=0x%" PRIx32, rule->event);
 	print_record(rule, out);
+}
+
+int inject_text(const struct inject_rule *rule, char *text, size_t size)
+{
+	char *all = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&all, &len);
+	bool printed;
+
+	if (!f)
+		return -ENOMEM;
+	inject_print(rule, f);
+	printed = fclose(f) == 0;
+	if (printed)
+		snprintf(text, size, "%s", all);
+	free(all);
+	return printed ? (int)len : -ENOMEM;
 }

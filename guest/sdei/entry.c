@@ -302,12 +302,7 @@ static uint64_t a32_resume;
 
 static bool a32_goes_on(uint64_t from)
 {
-	uint64_t start = timer_now();
-
-	while (shared_read(&a32_word[1]) == from)
-		if (timer_us_since(start) > STALL_US * machine.time_scale)
-			return false;
-	return true;
+	return smp_wait_word(&a32_word[1], from + 1, STALL_US);
 }
 
 /* Signal cpu0 in its loop; true if that goes on when the handler is over. Stops it. */
@@ -580,7 +575,6 @@ static void l14(struct run *t)
 {
 	const uint64_t *count = &this_cpu()->irq_count[SGI_TEST];
 	const struct sdei_cpu *s = this_sdei();
-	uint64_t start;
 
 	if (machine.gic == GIC_NONE) {
 		skip(t, "no GIC in the device tree");
@@ -594,10 +588,7 @@ static void l14(struct run *t)
 	if (!expect_eq(t, (int64_t)runs_on(0, E0), 1, "handlers entered"))
 		return;
 	expect_eq(t, (int64_t)(s->word[1] - s->word[0]), 0, "interrupts taken in the handler");
-	start = timer_now();
-	while (shared_read(count) == s->word[0] &&
-	       timer_us_since(start) < STALL_US * machine.time_scale)
-		cpu_relax();
+	smp_wait_word(count, s->word[0] + 1, STALL_US);
 	expect_eq(t, (int64_t)(shared_read(count) - s->word[0]), 1,
 		  "interrupts taken after COMPLETE");
 	expect_preempted_interrupt(t);

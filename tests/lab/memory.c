@@ -156,13 +156,20 @@ static uint64_t physical(int pagemap, const void *at)
 	return (entry & PFN_MASK) * page_bytes + (uintptr_t)at % page_bytes;
 }
 
+static int open_pagemap(const char *path)
+{
+	int pagemap = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (pagemap < 0)
+		die(path);
+	return pagemap;
+}
+
 /* `whose`: the sub-command. */
 static void print_page(const void *at, const char *whose)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int pagemap = open_pagemap("/proc/self/pagemap");
 
-	if (pagemap < 0)
-		die("/proc/self/pagemap");
 	printf("memory: page va=0x%" PRIxPTR " pa=0x%" PRIx64 " %s\n", (uintptr_t)at,
 	       physical(pagemap, at), whose);
 	close(pagemap);
@@ -322,10 +329,10 @@ static int by_address(const void *a, const void *b)
 static struct frame *frames_of(const struct pages *pages)
 {
 	struct frame *frames = calloc(pages->n, sizeof(*frames));
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int pagemap = open_pagemap("/proc/self/pagemap");
 
-	if (!frames || pagemap < 0)
-		die("/proc/self/pagemap");
+	if (!frames)
+		die("memory");
 	for (size_t i = 0; i < pages->n; i++) {
 		frames[i].va = page_at(pages, i);
 		frames[i].pa = physical(pagemap, frames[i].va);
@@ -485,9 +492,7 @@ static int where(const char *va, const char *pid)
 	int pagemap;
 
 	snprintf(path, sizeof(path), "/proc/%lu/pagemap", strtoul(pid, NULL, 0));
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0)
-		die(path);
+	pagemap = open_pagemap(path);
 	printf("memory: page va=%s pa=0x%" PRIx64 " where\n", va,
 	       physical(pagemap, (const void *)(uintptr_t)strtoull(va, NULL, 0))); /* NOLINT */
 	close(pagemap);

@@ -346,8 +346,7 @@ static void a_terminal_that_hangs_up_does_not_spin(void **state)
 
 	open_console(f);
 	type(f, &t, "q", 1);
-	for (int i = 0; i < 1000 && !f->console.in.len; i++)
-		run_ms(f, 10);
+	run_until(f, &f->console.in.len, 1);
 	close(t.master);
 	expect_idle(f, "the terminal is gone");
 	guest_listen(f);

@@ -34,19 +34,16 @@ lines() { # lines PATTERN: of the guest's console
 	grep -cE -e "$1" "$OUT"
 }
 
-# A client that was started shows nothing until it is attached: do COMMAND until FILE has PATTERN.
-until_it_says() { # until_it_says PATTERN FILE COMMAND...
-	pattern=$1
-	file=$2
+# A client that was started shows nothing until it is attached: do COMMANDS until FILE has PATTERN.
+until_it_says() { # until_it_says PATTERN FILE COMMANDS
 	tries=60
-	shift 2
-	until grep -q "$pattern" "$file"; do
+	until grep -q "$1" "$2"; do
 		tries=$((tries - 1))
 		if [ "$tries" -le 0 ]; then
-			not_ok "$file: attached (no '$pattern')"
+			not_ok "$2: attached (no '$1')"
 			return
 		fi
-		"$@" >>control.out 2>&1
+		eval "$3" >>control.out 2>&1
 		sleep 0.5
 	done
 }
@@ -83,8 +80,8 @@ ONE=$!
 exec 8>typed
 timeout 400 rasvm console guest </dev/null >console.two 2>>console.err 8>&- 9>&- &
 TWO=$!
-until_it_says attached console.one eval 'echo "echo attached" >&8'
-until_it_says attached console.two eval 'echo "echo attached" >&8'
+until_it_says attached console.one 'echo "echo attached" >&8'
+until_it_says attached console.two 'echo "echo attached" >&8'
 # shellcheck disable=SC2016 # the guest's shell is to expand it
 echo 'echo answer $((40 + 2))' >&8
 wait_for 'answer 42' 1 20
@@ -134,7 +131,7 @@ at_least 'resume: the guest goes on' "$(lines '^tick')" $((before + 5))
 # Events: a CPU goes off.
 timeout 400 rasvm events guest trace,state >events.json 2>events.err 9>&- 8>&- &
 FOLLOWER=$!
-until_it_says '"event":"resumed"' events.json eval 'rasvm pause guest; rasvm resume guest'
+until_it_says '"event":"resumed"' events.json 'rasvm pause guest; rasvm resume guest'
 echo 'echo 0 >/sys/devices/system/cpu/cpu1/online; echo cpu1 is off' >&8
 wait_for 'cpu1 is off' 2 20
 wait_in events.json 'CPU_OFF' 1 20
