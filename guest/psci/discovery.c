@@ -162,7 +162,7 @@ static void expect_stop_agreement(struct run *t, const struct psci_function *f)
 	expect(t, (feature >= 0) == !returned, "%s: PSCI_FEATURES says %ld, the call %s", f->name,
 	       feature, returned ? "returned" : "did not return");
 	if (!returned)
-		expect(t, smp_wait_off(&machine.cpu[1], 1000000), "cpu1: expected OFF after %s",
+		expect(t, smp_wait_off(&machine.cpu[1], STALL_US), "cpu1: expected OFF after %s",
 		       f->name);
 	else
 		smp_stop(&machine.cpu[1]);

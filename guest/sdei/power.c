@@ -509,16 +509,16 @@ static const uint64_t *signal_asleep(struct run *t, uint64_t state, uint64_t fal
 	timer_spin_us(SUSPENDED_US);
 	expect_eq(t, sdei_signal(cpu->mpidr), SDEI_SUCCESS, "EVENT_SIGNAL");
 	shared_write(&sleep.signalled, 1);
-	if (!expect(t, smp_wait(cpu, 2 * STALL_US), "cpu1: expected to wake up"))
+	if (!expect(t, smp_wait(cpu, 3 * STALL_US), "cpu1: expected to wake up"))
 		return NULL;
 	return sdei_of(cpu)->word;
 }
 
 static void expect_woken(struct run *t, const uint64_t *word)
 {
-	expect(t, word[W_ELAPSED] < STALL_US / 2,
+	expect(t, word[W_ELAPSED] < STALL_US,
 	       "expected the event to end the suspend after %u us, found %lu us (the timer is at %lu)",
-	       SUSPENDED_US, word[W_ELAPSED], STALL_US);
+	       SUSPENDED_US, word[W_ELAPSED], 2 * STALL_US);
 }
 
 static void r08(struct run *t)
@@ -528,7 +528,7 @@ static void r08(struct run *t)
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
 	set_handler(E0, handler_context);
-	word = signal_asleep(t, find_state(false), STALL_US);
+	word = signal_asleep(t, find_state(false), 2 * STALL_US);
 	if (!word)
 		return;
 	expect_woken(t, word);
@@ -604,7 +604,7 @@ static void r10(struct run *t)
 
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
-	word = signal_asleep(t, find_state(true), STALL_US);
+	word = signal_asleep(t, find_state(true), 2 * STALL_US);
 	if (!word)
 		return;
 	if (!word[W_VIA_ENTRY]) {

@@ -6,7 +6,6 @@
 #include "guest/sdei/suite.h"
 
 #define DEFAULT_EVENTS  300
-#define PROGRESS_US     (5 * SECOND_US)
 #define LONGEST_GAP_US  200
 #define SCRATCH_OFFSET  7 /* of the ns16550's scratch register */
 #define SCRATCH_PATTERN 0xfe
@@ -168,7 +167,7 @@ static bool wait_events(uint64_t n)
 
 	while (shared_read(&sink.events) < n) {
 		if (shared_read(&registers_found.check) != CHECK_NONE ||
-		    timer_us_since(start) > PROGRESS_US * machine.time_scale)
+		    timer_us_since(start) > STALL_US * machine.time_scale)
 			return false;
 		cpu_relax();
 	}

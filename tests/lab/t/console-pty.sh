@@ -1,10 +1,10 @@
 # shellcheck shell=sh disable=SC2154
 # The console on a pseudo-terminal: its name is told, a terminal program can use it both ways.
-# timeout: 160
+# timeout: 320
 # needs: linux
-start_vm -k "$KERNEL" -i "$INITRD" -c 1 -m 256M --timeout 150s -p "$PARAMS rasvm.steps=ask" --console pty
+start_vm -k "$KERNEL" -i "$INITRD" -c 1 -m 256M --timeout 300s -p "$PARAMS rasvm.steps=ask" --console pty
 pty=
-tries=50
+tries=300
 while [ -z "$pty" ] && [ "$tries" -gt 0 ]; do
 	pty=$(cat "$ERR" "$OUT" | grep -o '/dev/pts/[0-9]*' | head -n 1)
 	tries=$((tries - 1))
@@ -18,7 +18,7 @@ else
 	ok "the terminal's name was told: $pty"
 	cat "$pty" >terminal &
 	reader=$!
-	tries=1200
+	tries=2400
 	while ! grep -q 'guest: next?' terminal && [ "$tries" -gt 0 ]; do
 		tries=$((tries - 1))
 		sleep 0.1

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # The console: input is not lost, however fast; output to files, pipes, a pseudo-terminal, nowhere.
-# timeout: 200
+# timeout: 400
 # needs: linux
 
 # 16 KiB as fast as the pipe takes them, once the guest reads.
@@ -17,7 +17,7 @@ is '500 lines of output arrive whole' "$(md5sum <lines)" "$(seq 1 500 | sed 's/^
 
 # Typed before anybody listens: a file as standard input, there from the first instruction.
 echo 'step_poweroff' >commands
-run_vm -k "$KERNEL" -i "$INITRD" -c 1 -m 256M --timeout 120s -p "$PARAMS rasvm.steps=ask" <commands
+run_vm -k "$KERNEL" -i "$INITRD" -c 1 -m 256M --timeout 200s -p "$PARAMS rasvm.steps=ask" <commands
 status_is 'a command typed before the guest was up' 0
 is 'the command as the guest read it' "$(guest_value command)" step_poweroff
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # Ten guest reboots in place with all devices in use each time; then one by the operator, while the guest is
 # in the middle of its work.
-# timeout: 1700
+# timeout: 3300
 # needs: linux tun
 mkdir -p share
 echo 'from the host' >'share/a file with spaces'
@@ -28,7 +28,7 @@ stop
 expect-exit interrupted
 END
 for transport in pci ${SOAK:+mmio}; do
-	run_vm -k "$KERNEL" -i initrd -m 192M -c 2 --timeout 800s --virtio-transport "$transport" --rng \
+	run_vm -k "$KERNEL" -i initrd -m 192M -c 2 --timeout 1600s --virtio-transport "$transport" --rng \
 		-p "$PARAMS rasvm.steps=found:1+1+$transport,disk:vda+blk0,rng,share_rw:one,link_up:eth0,all_work,says:last+words,reboot" \
 		--port "last,out=$transport.said" -d disk.img --9p share,one -n mode=tap,host_ip=192.168.78.1 \
 		--script reboots.script --tap results.tap </dev/null

@@ -23,6 +23,7 @@ run_linux "preloaded:0x88f00,ao:1,unbind:1,ao:3,poweroff" -c 2 --firmware-tables
 status_is 'ao=auto' 0
 grep '"ras_' trace.json
 life 2 'real, by SDEI' "$told"
+is 'from before the kernel: acknowledged once' "$(ras_count trace.json 'acked","ras":1,')" 1
 life 3 'driver gone' "$told"
 
 # As the policy says.

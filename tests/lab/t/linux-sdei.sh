@@ -6,7 +6,7 @@
 
 loops=10
 if [ -n "$SOAK" ]; then loops=200; fi
-run_linux "log,online:4,hotplug:$loops,freeze:6,mem:8,poweroff" -c 4 --trace trace.json
+run_linux "log,online:4,hotplug:$loops,freeze:8,mem:8,poweroff" -c 4 --trace trace.json
 status_is 'power-off' 0
 has 'the kernel finds SDEI 1.1' "$OUT" 'SDEIv1\.1 .* detected in firmware'
 has_not 'the kernel keeps it' "$OUT" 'disabling SDEI'

@@ -4,7 +4,7 @@
 # needs: linux
 loops=20
 if [ -n "$SOAK" ]; then loops=200; fi
-run_linux "log,online:2,hotplug:$loops,freeze:6,mem:6,poweroff" -c 2 --trace trace.json
+run_linux "log,online:2,hotplug:$loops,freeze:8,mem:8,poweroff" -c 2 --trace trace.json
 status_is 'power-off' 0
 
 head -n 40 trace.json

@@ -4,5 +4,5 @@
 # needs: linux
 loops=20
 if [ -n "$SOAK" ]; then loops=200; fi
-run_linux "log,online:4,hotplug:$loops,freeze:6,mem:8,poweroff" -c 4
+run_linux "log,online:4,hotplug:$loops,freeze:8,mem:8,poweroff" -c 4
 status_is 'power-off' 0
