@@ -472,7 +472,7 @@ static pid_t attach(int master, int slave, int out)
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		alarm(10);
+		alarm(60);
 		signal(SIGPIPE, SIG_DFL);
 		dup2(slave, 0);
 		dup2(out, 1);

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "sdei/sdei.h"
 
 #define NPE 4
@@ -442,13 +443,17 @@ static void *run_pe(void *arg)
 /* Wait until the last event of this account was taken. False: it was not, in all that time. */
 static bool wait_taken(struct world *w, struct account *account)
 {
-	struct timespec deadline;
+	uint64_t end_ns = clock_now_ns() + DEADLINE_SECONDS * NS_PER_SEC;
+	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += DEADLINE_SECONDS;
-	while (account->entered != account->sent)
-		if (pthread_cond_timedwait(&account->taken, &w->lock.mutex, &deadline) == ETIMEDOUT)
+	/* The time of day may be set meanwhile. */
+	while (account->entered != account->sent) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		if (pthread_cond_timedwait(&account->taken, &w->lock.mutex, &until) == ETIMEDOUT &&
+		    clock_now_ns() > end_ns)
 			return false;
+	}
 	return true;
 }
 
@@ -468,9 +473,9 @@ static void trigger_shared(struct fw_locked locked, struct world *w, unsigned i)
 /* The guest's own interrupts, for PEs that sleep although they have more to send. */
 static struct fw_locked wait_senders(struct fw_locked locked, struct world *w)
 {
-	time_t end = time(NULL) + DEADLINE_SECONDS;
+	uint64_t end_ns = clock_now_ns() + DEADLINE_SECONDS * NS_PER_SEC;
 
-	while (w->senders && time(NULL) < end) {
+	while (w->senders && clock_now_ns() < end_ns) {
 		for (unsigned i = 0; i < NPE; i++)
 			pthread_cond_signal(&w->pe[i].wake);
 		fw_unlock(locked);
