@@ -33,7 +33,7 @@ has 'a panic: the console is shown' "$ERR" 'Kernel panic - not syncing'
 is 'a panic: what was written before' "$(cat "$OUT")" before
 ex -- sh -c 'echo b >/proc/sysrq-trigger; sleep 100' </dev/null
 status_is 'a reset' 121
-ex --timeout 60s -- sleep 1000 </dev/null
+ex --timeout 120s -- sleep 1000 </dev/null
 status_is '--timeout' 123
 has '--timeout: said' "$ERR" '^rasvm: .*--timeout'
 rasvm exec -k "$KERNEL" -c 1 -m 256M -p "$PATIENT" -- true </dev/null >"$OUT" 2>"$ERR"

@@ -34,8 +34,8 @@ status_is 'restartable and corrected' 0
 corrected=$(ras_count trace.json 'taken".*"esr":"0xbe001811"')
 restartable=$(ras_count trace.json 'taken".*"esr":"0xbe000811"')
 merged=$(ras_count trace.json 'known".*"why":"merged: another SError')
-at_least 'corrected, taken' "$corrected" 4
-at_least 'restartable, taken' "$restartable" 4
+at_least 'corrected, taken' "$corrected" 1
+at_least 'restartable, taken' "$restartable" 1
 is 'each was taken, or merged with one that was pending' $((corrected + restartable + merged)) 16
 grep '"ras_' trace.json
 

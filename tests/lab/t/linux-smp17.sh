@@ -5,5 +5,5 @@
 # needs: linux gicv3
 loops=34
 if [ -n "$SOAK" ]; then loops=200; fi
-run_linux "log,online:17,hotplug:$loops,freeze,mem:30,poweroff" -c 17 -m 512M
+run_linux "log,online:17,hotplug:$loops,freeze:20,mem:30,poweroff" -c 17 -m 512M
 status_is 'power-off' 0
