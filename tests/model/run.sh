@@ -13,7 +13,7 @@ OUT=$BUILD/model
 CC=${HOSTCC:-cc}
 CFLAGS=(-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -pthread)
 EXPLORE_LIMIT_S=900 # of CPU time; a machine takes seconds
-SPIN_LIMIT_S=300     # the same, of each run of kick.pml
+SPIN_LIMIT_S=300    # the same, of each run of kick.pml
 FIRMWARE=(sdei/{bind,calls,dispatch,entry,event,reset,state}.c
 	hypercall/{fault,psci,psci_power,psci_suspend,psci_system}.c lib/{err,exception,parse,smccc}.c)
 wanted=("$@")
