@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2016
 # `rasvm exec`: the statuses that it exits with, for the ends of a command and of its guest.
-# timeout: 600
+# timeout: 1200
 # needs: linux
 . "$LAB/t/exec.inc"
 

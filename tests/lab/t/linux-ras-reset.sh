@@ -2,7 +2,7 @@
 # What a reset of the guest does to lost pages: they work again (heal=reset), or the reason why the guest
 # cannot be started is given (heal=never). And rasvm's own pages in guest RAM: written again when they
 # are lost, so that the guest is told of the next error.
-# timeout: 300
+# timeout: 600
 # needs: linux
 
 # addresses TABLES: where rasvm puts things, from a run that ends at once

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # The operator's side of SDEI: triggers from the command line, further events, the watchdog, what the
 # trace and the statistics say of an event's life; a paused, stopped or single-stepped machine.
-# timeout: 300
+# timeout: 600
 
 ran() { # ran EVENT: how often its handler ran, over all CPUs, as the guest counted
 	tr -d '\r' <"$OUT" | sed -n "s/^# event $1 ran \([0-9]*\) on cpu.*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
