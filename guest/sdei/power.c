@@ -1,9 +1,10 @@
 /* Group R: SDEI and the power states of CPUs and machine (Arm DEN0054C 5.5, 6.6; DEN0022F.b). */
 #include "guest/sdei/suite.h"
 
-#define ASLEEP_US      50000  /* after that a CPU that is about to suspend has */
-#define SUSPENDED_US   500000 /* after that it has even if the host held it up */
-#define FALLBACK_US    400000 /* a timer ends a suspend that is not refused */
+#define ASLEEP_US      50000          /* after that a CPU that is about to suspend has */
+#define SUSPENDED_US   500000         /* after that it has even if the host held it up */
+#define FALLBACK_US    400000         /* a timer ends a suspend that is not refused */
+#define LATE_WAKE_US   (2 * STALL_US) /* a timer ends a suspend that the event does not end */
 #define WAKE_ROUNDS    100
 #define RASVM_STANDBY  0x00000000u /* original format, if the device tree lists no state */
 #define RASVM_POWERED  0x00010000u
@@ -509,7 +510,7 @@ static const uint64_t *signal_asleep(struct run *t, uint64_t state, uint64_t fal
 	timer_spin_us(SUSPENDED_US);
 	expect_eq(t, sdei_signal(cpu->mpidr), SDEI_SUCCESS, "EVENT_SIGNAL");
 	shared_write(&sleep.signalled, 1);
-	if (!expect(t, smp_wait(cpu, 3 * STALL_US), "cpu1: expected to wake up"))
+	if (!expect(t, smp_wait(cpu, LATE_WAKE_US + STALL_US), "cpu1: expected to wake up"))
 		return NULL;
 	return sdei_of(cpu)->word;
 }
@@ -518,7 +519,7 @@ static void expect_woken(struct run *t, const uint64_t *word)
 {
 	expect(t, word[W_ELAPSED] < STALL_US,
 	       "expected the event to end the suspend after %u us, found %lu us (the timer is at %lu)",
-	       SUSPENDED_US, word[W_ELAPSED], 2 * STALL_US);
+	       SUSPENDED_US, word[W_ELAPSED], LATE_WAKE_US);
 }
 
 static void r08(struct run *t)
@@ -528,7 +529,7 @@ static void r08(struct run *t)
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
 	set_handler(E0, handler_context);
-	word = signal_asleep(t, find_state(false), 2 * STALL_US);
+	word = signal_asleep(t, find_state(false), LATE_WAKE_US);
 	if (!word)
 		return;
 	expect_woken(t, word);
@@ -604,7 +605,7 @@ static void r10(struct run *t)
 
 	if (!start_or_fail(t, 1) || !make_ready(t, 1, E0))
 		return;
-	word = signal_asleep(t, find_state(true), 2 * STALL_US);
+	word = signal_asleep(t, find_state(true), LATE_WAKE_US);
 	if (!word)
 		return;
 	if (!word[W_VIA_ENTRY]) {

@@ -123,6 +123,7 @@ static size_t wait_wire(struct net_guest *n, int fd, uint8_t *found, size_t room
 
 static void go_both_ways(struct net_guest *n, const char *ifname)
 {
+	const uint64_t buffers = NET_BUFFERS + 0x1000; /* behind the frame that is sent */
 	uint8_t frame[100], found[200];
 	int wire = open_wire(ifname);
 
@@ -134,12 +135,12 @@ static void go_both_ways(struct net_guest *n, const char *ifname)
 	net_wait(n, TX0);
 	make_wire_frame(frame, 2);
 	for (unsigned i = 0; i < 4; i++)
-		net_offer(n, RX0, NET_BUFFERS + 0x1000 + i * 0x1000, 2048);
+		net_offer(n, RX0, buffers + i * 0x1000, 2048);
 	guest_kick(&n->g, RX0);
 	assert_int_equal(send(wire, frame, sizeof(frame), 0), sizeof(frame));
 	/* The kernel of the host may have things of its own to say first, more of them the slower we are. */
 	for (bool ours = false; !ours;) {
-		uint64_t at = NET_BUFFERS + 0x1000 + n->g.queue[RX0].collected % 4 * 0x1000;
+		uint64_t at = buffers + n->g.queue[RX0].collected % 4 * 0x1000;
 
 		net_wait(n, RX0);
 		net_get(n, at, found, 112);

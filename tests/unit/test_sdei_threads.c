@@ -191,20 +191,24 @@ static void world_init(struct world *w)
 		.ops = &ops,
 		.world = w,
 	};
+	pthread_condattr_t attr; /* not the time of day, which may be set meanwhile */
 	struct err err;
 
 	memset(w, 0, sizeof(*w));
 	pthread_mutex_init(&w->lock.mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < NPE; i++) {
 		w->pe[i].world = w;
 		w->pe[i].index = i;
 		w->pe[i].random = 2 * i + 1;
 		w->pe[i].ctx.pc = GUEST_PC;
 		pthread_cond_init(&w->pe[i].wake, NULL);
-		pthread_cond_init(&w->signalled[i].taken, NULL);
+		pthread_cond_init(&w->signalled[i].taken, &attr);
 	}
-	pthread_cond_init(&w->shared[0].taken, NULL);
-	pthread_cond_init(&w->shared[1].taken, NULL);
+	pthread_cond_init(&w->shared[0].taken, &attr);
+	pthread_cond_init(&w->shared[1].taken, &attr);
+	pthread_condattr_destroy(&attr);
 	w->service = (struct fw_service){ "SDEI", sdei_calls, sdei_ncalls, &w->sdei, NULL };
 	assert_int_equal(sdei_init(&w->sdei, &config, &err), 0);
 }
@@ -443,17 +447,13 @@ static void *run_pe(void *arg)
 /* Wait until the last event of this account was taken. False: it was not, in all that time. */
 static bool wait_taken(struct world *w, struct account *account)
 {
-	uint64_t end_ns = clock_now_ns() + DEADLINE_SECONDS * NS_PER_SEC;
-	struct timespec until;
+	struct timespec deadline;
 
-	/* The time of day may be set meanwhile. */
-	while (account->entered != account->sent) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
-		if (pthread_cond_timedwait(&account->taken, &w->lock.mutex, &until) == ETIMEDOUT &&
-		    clock_now_ns() > end_ns)
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += DEADLINE_SECONDS;
+	while (account->entered != account->sent)
+		if (pthread_cond_timedwait(&account->taken, &w->lock.mutex, &deadline) == ETIMEDOUT)
 			return false;
-	}
 	return true;
 }
 
